@@ -1,0 +1,1 @@
+"""The records: customer, employee, service and what passes between them."""

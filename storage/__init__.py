@@ -1,0 +1,1 @@
+"""The cellar: the only place that knows which engine keeps the records and the live state."""

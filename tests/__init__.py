@@ -1,0 +1,1 @@
+"""The claims the product makes, proved against real parts."""

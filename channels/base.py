@@ -1,0 +1,52 @@
+"""What a channel is: a source that listens and an outlet that sends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple, Protocol
+
+from crm.contact import Arrival, Contact, Receipt
+
+
+class Accept(Protocol):
+    """Stores an arrival; when it returns, the contact is durable and the peer may be told "received".
+
+    Raises `AgainLater` when it was not stored: the peer keeps it and sends it again.
+    """
+
+    async def __call__(self, arrival: Arrival) -> Receipt: ...
+
+
+class Source(Protocol):
+    """A door. `listening` is open while its context is; leaving it finishes what was begun."""
+
+    @property
+    def channel(self) -> str: ...
+
+    def listening(self, accept: Accept) -> AbstractAsyncContextManager[None]: ...
+
+
+class Reply(NamedTuple):
+    """An outbound contact, stored already, with the bytes of its attachments by blob id."""
+
+    contact: Contact
+    blobs: Mapping[str, bytes] = {}
+
+
+class Outlet(Protocol):
+    """What a channel sends through."""
+
+    @property
+    def channel(self) -> str: ...
+
+    def key_for(self, new_id: str) -> str:
+        """The key that an answer with this new id will have on this channel."""
+        ...
+
+    async def deliver(self, reply: Reply) -> str:
+        """Send it; the peer's id for it comes back. Raises `DeliveryDelayed` or `DeliveryFailed`.
+
+        The same reply may come twice after a crash: the key lets the peer drop the second.
+        """
+        ...

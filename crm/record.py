@@ -1,0 +1,32 @@
+"""What every stored record has: an id, a version, and aware times in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A stored value. `version` is 1 when inserted and grows by one at each replace."""
+
+    id: str
+    version: int = 1
+
+
+class Clock(Protocol):
+    """Tells the time: aware, UTC."""
+
+    def __call__(self) -> datetime: ...
+
+
+class NewId(Protocol):
+    """Makes an id that nobody else makes: 32 hexadecimal digits or fewer, safe in a URL."""
+
+    def __call__(self) -> str: ...
+
+
+def now() -> datetime:
+    """The wall clock, aware, UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,243 @@
+"""One SMTP conversation: the library's protocol with our limits and our own reading of DATA."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections import defaultdict
+from typing import AnyStr, NamedTuple, Protocol, cast
+
+from aiosmtpd.smtp import MISSING, SMTP, Envelope
+
+from channels.email.limits import Crowd
+from channels.email.settings import EmailSettings
+
+_CHUNK = 1 << 20
+_END = b"\r\n.\r\n"
+_PATH = re.compile(r"<([^\s<>@\"\\(),:;\[\]]+@[A-Za-z0-9.-]+)>(?: +(.*))?\Z")
+
+
+class Doorkeeper(Protocol):
+    """Decides what conversations answer; each answer is an SMTP reply, a good one begins with 250."""
+
+    def mail_from(self, sender: str, peer: str) -> str:
+        """Whether a message of this sender (empty: a bounce) from this host is welcome now."""
+        ...
+
+    def mail_for(self, recipient: str, others: int) -> str:
+        """Whether this recipient is ours; so many others were named before."""
+        ...
+
+    async def deliver(self, content: bytes, sender: str, recipients: tuple[str, ...]) -> str:
+        """Stores the message. Raises what it cannot answer."""
+        ...
+
+    def failed(self, error: Exception) -> str:
+        """Answers for a fault of our own."""
+        ...
+
+
+class House(NamedTuple):
+    """What all conversations of one door share."""
+
+    doorkeeper: Doorkeeper
+    settings: EmailSettings
+    hostname: str
+    tls: ssl.SSLContext | None
+    crowd: Crowd
+    talking: set[Conversation]
+
+
+async def read_data(reader: asyncio.StreamReader, limit: int) -> bytes | None:
+    """The message that follows DATA, dots unstuffed; read to its end but None if longer than the limit.
+
+    Only CRLF.CRLF ends it: a peer that takes a bare LF for a line end cannot smuggle a second message
+    past us. What comes after the end stays in the reader.
+    """
+    data = bytearray(b"\r\n")  # the line end of the command itself: an empty message is a lone dot
+    dropped = searched = 0
+    while (end := data.find(_END, searched)) < 0:
+        chunk = await reader.read(_CHUNK)
+        if not chunk:
+            raise ConnectionResetError("the peer left within DATA")
+        if dropped + len(data) > limit + len(_END):
+            dropped += len(data) - len(_END)
+            del data[: -len(_END)]
+        searched = max(0, len(data) - len(_END))
+        data += chunk
+    rest = bytes(data[end + len(_END) :])
+    if rest:
+        # `read` took all that the reader had and nothing has run since, so the order is kept.
+        reader.feed_data(rest)
+    del data[end + 2 :]
+    if dropped + len(data) - 2 > limit:
+        return None
+    return bytes(memoryview(data.replace(b"\r\n.", b"\r\n"))[2:])
+
+
+class Conversation(SMTP):
+    """One connection. Its doorkeeper answers; `task` runs until the peer is gone."""
+
+    # Of the reader's buffer. The library also refuses longer lines in DATA; customers' programs write them.
+    line_length_limit = 1 << 16
+
+    def __init__(self, house: House, *, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            None,
+            data_size_limit=house.settings.data_size_limit,
+            enable_SMTPUTF8=True,
+            hostname=house.hostname,
+            ident="ESMTP onewindow",
+            tls_context=house.tls,
+            timeout=house.settings.command_timeout,
+            loop=loop,
+        )
+        # The library shares this between connections and lets each EHLO raise it.
+        self.command_size_limits = defaultdict(lambda: 2048)
+        self._house = house
+        self._limits = house.settings
+        self._peer = ""
+        self._messages = 0
+        self._errors = 0
+        self._receiving = False
+        self._leaving = False
+
+    @property
+    def task(self) -> asyncio.Task[None] | None:
+        """What serves the peer."""
+        return self._handler_coroutine
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._peer:  # the same peer, now behind TLS
+            super().connection_made(transport)
+            return
+        peer = _host(transport.get_extra_info("peername"))
+        if not self._house.crowd.enter(peer):
+            writing = cast(asyncio.WriteTransport, transport)
+            writing.write(b"421 4.7.0 Too many connections, try again later\r\n")
+            writing.close()
+            return
+        self._peer = peer
+        self._house.talking.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._peer:
+            self._house.crowd.leave(self._peer)
+            self._house.talking.discard(self)
+            super().connection_lost(error)
+
+    def eof_received(self) -> bool | None:
+        return super().eof_received() if self._peer else False
+
+    def data_received(self, data: bytes) -> None:
+        if self._peer:
+            super().data_received(data)
+
+    async def push(self, status: AnyStr) -> None:
+        await super().push(status)
+        if status[:1] in ("4", "5", b"4", b"5"):
+            self._errors += 1
+            if self._errors > self._limits.errors_per_connection:
+                await self._part("421 4.7.0 Too many errors, good-bye")
+
+    async def smtp_EHLO(self, hostname: str | None) -> None:  # noqa: N802
+        if not hostname or self.session is None:
+            await self.push("501 5.5.4 Syntax: EHLO hostname")
+            return
+        self.envelope = self._create_envelope()
+        self.session.extended_smtp = True
+        self.session.host_name = hostname
+        offers = ["8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES"]
+        if self.tls_context and not self._tls_protocol:
+            offers.append("STARTTLS")
+        lines = [self.hostname, *offers, f"SIZE {self._limits.data_size_limit}"]
+        replies = [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
+        await self.push("\r\n".join(replies))
+
+    async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: ARG002, N802
+        await self.push("502 5.5.1 No accounts here")
+
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
+        if self._messages >= self._limits.messages_per_connection:
+            await self._part("421 4.7.0 Too many messages in one connection, connect again")
+        else:
+            await super().smtp_MAIL(arg)
+
+    async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802
+        if await self.check_helo_needed():
+            return
+        if self.envelope is None or not self.envelope.rcpt_tos:
+            await self.push("503 5.5.1 Error: need RCPT command")
+        elif arg:
+            await self.push("501 5.5.4 Syntax: DATA")
+        else:
+            await self._receive(self.envelope)
+
+    async def _receive(self, envelope: Envelope) -> None:
+        self._receiving = True
+        try:
+            await self.push("354 End data with <CR><LF>.<CR><LF>")
+            self._reset_timeout(self._limits.data_timeout)
+            content = await read_data(self._reader, self._limits.data_size_limit)
+            self._messages += 1
+            self.envelope = self._create_envelope()
+            if content is None:
+                status = "552 5.3.4 Message is larger than the limit"
+            else:
+                sender = _sender(envelope.mail_from)
+                status = await self._house.doorkeeper.deliver(content, sender, tuple(envelope.rcpt_tos))
+            await self.push(status)
+        finally:
+            self._receiving = False
+        if self._leaving:
+            await self._part("421 4.3.2 Closing, try again later")
+
+    def leave(self) -> None:
+        """Ends the conversation: at once, or after the message that is on its way."""
+        self._leaving = True
+        if not self._receiving and self.transport is not None:
+            self._writer.write(b"421 4.3.2 Closing, try again later\r\n")
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Drops the connection: the peer keeps what he had not heard "received" for."""
+        if self.transport is not None:
+            cast(asyncio.WriteTransport, self.transport).abort()
+
+    async def handle_exception(self, error: Exception) -> str:
+        return self._house.doorkeeper.failed(error)
+
+    async def _call_handler_hook(self, command: str, *args: object) -> object:
+        envelope = self.envelope
+        if envelope is None or command not in {"MAIL", "RCPT"}:
+            return MISSING
+        address = str(args[0])
+        if command == "MAIL":
+            status = self._house.doorkeeper.mail_from(_sender(address), self._peer)
+            if status.startswith("250"):
+                envelope.mail_from = address
+        else:
+            status = self._house.doorkeeper.mail_for(address, len(envelope.rcpt_tos))
+            if status.startswith("250"):
+                envelope.rcpt_tos.append(address)
+        return status
+
+    async def _part(self, status: str) -> None:
+        if self.transport is not None:
+            await super().push(status)
+            self.transport.close()
+
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        # The library's grammar costs as much as the rest of the command; plain paths need none of it.
+        match = _PATH.match(arg)
+        return (match[1], match[2] or "") if match else super()._getaddr(arg)
+
+
+def _sender(address: str | None) -> str:
+    return "" if address is None or address == "<>" else address
+
+
+def _host(peername: object) -> str:
+    return str(peername[0]) if isinstance(peername, tuple) and peername else "local"

@@ -88,3 +88,9 @@ def test_every_link_in_the_papers_leads_somewhere() -> None:
         f"{path.relative_to(ROOT)}: {target}" for path, target in links if not (path.parent / target).exists()
     ]
     assert dead == []
+
+
+def test_the_index_of_decisions_lists_them_all() -> None:
+    folder = ROOT / "docs" / "decisions"
+    pages = {path.name for path in folder.glob("[0-9]*.md")}
+    assert set(re.findall(r"\]\(([0-9][^)]*)\)", (folder / "README.md").read_text("utf-8"))) == pages

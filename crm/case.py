@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -12,7 +12,20 @@ from crm.record import Record
 CaseState = Literal["queued", "reserved", "assigned", "closed"]
 
 URGENT, HIGH, NORMAL, LOW = 1, 2, 3, 4
-"""Priorities: a smaller number is served first."""
+"""Priorities: a smaller number is served sooner."""
+
+HEAD_START = {
+    URGENT: timedelta(days=1),
+    HIGH: timedelta(hours=4),
+    NORMAL: timedelta(0),
+    LOW: -timedelta(days=1),
+}
+"""How much longer a case counts as having waited: the urgent go first, and nobody waits for ever."""
+
+
+def turn(priority: int, queued_at: datetime) -> datetime:
+    """By which moment the turn of a case in its queue is counted: the earliest is next."""
+    return queued_at - HEAD_START[priority]
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -50,11 +63,13 @@ class Case(Record, frozen=True, kw_only=True, omit_defaults=True):
     channel: str  # of its first contact
     department_id: str
     state: CaseState = "queued"
+    open: bool = True  # false exactly when the state is "closed"
     assignee_id: str = ""  # whose hands it is in, or for whom it is reserved
     priority: int = NORMAL
     opened_at: datetime
     updated_at: datetime
-    queued_at: datetime  # when it came into the queue it waits in
+    queued_at: datetime  # when it came into the queue it waits in, or last waited in
+    turn_at: datetime  # its turn there, see `turn`
     waiting_since: datetime | None = None
     reserved_until: datetime | None = None
     first_answered_at: datetime | None = None

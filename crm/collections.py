@@ -53,6 +53,7 @@ CONTACTS: Collection[Contact] = Collection(
     indexes=(
         Index(("customer_id", "received_at")),
         Index(("case_id", "number")),
+        Index(("case_id", "received_at")),
         Index(("channel", "received_at")),
         Index(("direction", "received_at")),
         Index(("delivery", "next_try_at")),
@@ -63,14 +64,15 @@ CONTACTS: Collection[Contact] = Collection(
 CASES: Collection[Case] = Collection(
     "cases",
     Case,
+    # A case is replaced at every contact: few of its indexes hold a field that moves each time.
     indexes=(
-        Index(("customer_id", "updated_at")),
-        Index(("state", "department_id", "priority", "queued_at")),
-        Index(("state", "updated_at")),
-        Index(("assignee_id", "state", "updated_at")),
-        Index(("department_id", "updated_at")),
-        Index(("updated_at",)),
-        Index(("state", "waiting_since")),
+        Index(("customer_id", "open", "opened_at")),
+        Index(("state", "department_id", "turn_at")),
+        Index(("assignee_id", "open", "updated_at")),
+        Index(("department_id", "open", "updated_at")),
+        Index(("open", "updated_at")),
+        Index(("open", "waiting_since")),
+        Index(("channel", "opened_at")),
     ),
     words=lambda case: f"{case.id} {case.subject}",
 )

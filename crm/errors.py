@@ -8,6 +8,7 @@ OnewindowError
 ├── BadInput              what came is wrong, and sending it again cannot help
 │   ├── NotFound              no record of that id
 │   └── NotAllowed            this employee may not do that
+├── StoreUnusable         the data cannot be opened as it is: the operator must act first
 └── DeliveryError         an answer did not leave
     ├── DeliveryDelayed       the peer asks to wait: try again
     └── DeliveryFailed        it will never be taken: tell the agent
@@ -28,6 +29,10 @@ class QueueFull(AgainLater):
 
 class StoreDown(AgainLater):
     """The store cannot read or commit just now; nothing of the commit was kept."""
+
+
+class StoreUnusable(OnewindowError):
+    """The data cannot be opened as it is. The message names the remedy; nothing was touched."""
 
 
 class Conflict(OnewindowError):

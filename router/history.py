@@ -1,0 +1,129 @@
+"""What is attached to a contact before it is handed over: the card, open cases, the timeline, totals."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from crm.case import Case, Entry
+from crm.collections import ADDRESSES, CASES, CONTACTS, CUSTOMERS, ENTRIES, SUBSCRIPTIONS
+from crm.contact import Contact
+from crm.customer import Customer, CustomerAddress, Subscription
+from crm.errors import BadInput, NotFound
+from crm.store import After, Order, Store, Where, equals
+
+TimelineItem = Contact | Entry
+
+
+class Timeline(NamedTuple):
+    """A page of what happened, newest first. `more` is where the next, older page begins, if any."""
+
+    items: tuple[TimelineItem, ...]
+    more: str = ""
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """How much there has been with a customer, on all channels."""
+
+    cases: int = 0
+    open_cases: int = 0
+    contacts: int = 0
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything an agent needs before he says a word. `recent` is newest first."""
+
+    customer: Customer
+    addresses: tuple[CustomerAddress, ...] = ()
+    open_cases: tuple[Case, ...] = ()
+    recent: tuple[TimelineItem, ...] = ()
+    totals: Totals = Totals()
+    subscriptions: tuple[Subscription, ...] = ()
+
+
+def happened_at(item: TimelineItem) -> datetime:
+    """When it came into the timeline."""
+    return item.received_at if isinstance(item, Contact) else item.at
+
+
+async def read_timeline(store: Store, customer_id: str, *, before: str = "", limit: int = 50) -> Timeline:
+    """What happened with a customer on all channels and in all cases."""
+    return await _read(store, equals("customer_id", customer_id), before=before, limit=limit)
+
+
+async def read_case_timeline(store: Store, case_id: str, *, before: str = "", limit: int = 200) -> Timeline:
+    """What happened in one case."""
+    return await _read(store, equals("case_id", case_id), before=before, limit=limit)
+
+
+async def attach_history(store: Store, customer_id: str, *, recent: int = 50) -> History:
+    """The history of a customer as it stands now. Raises `NotFound`."""
+    customer = await store.get(CUSTOMERS, customer_id)
+    if customer is None:
+        raise NotFound("There is no customer of that id.", field="customer_id")
+    mine = equals("customer_id", customer_id)
+    timeline, addresses, open_cases, totals, subscriptions = await asyncio.gather(
+        read_timeline(store, customer_id, limit=recent),
+        store.find(ADDRESSES, mine),
+        find_open_cases(store, customer_id),
+        count_totals(store, customer_id),
+        store.find(SUBSCRIPTIONS, mine, order=Order("since", descending=True)),
+    )
+    return History(
+        customer=customer,
+        addresses=tuple(addresses),
+        open_cases=tuple(open_cases),
+        recent=timeline.items,
+        totals=totals,
+        subscriptions=tuple(subscriptions),
+    )
+
+
+async def find_open_cases(store: Store, customer_id: str, *, limit: int = 50) -> list[Case]:
+    """The customer's cases that are not closed, the latest opened first."""
+    return await store.find(
+        CASES,
+        equals("customer_id", customer_id),
+        equals("open", True),
+        order=Order("opened_at", descending=True),
+        limit=limit,
+    )
+
+
+async def count_totals(store: Store, customer_id: str) -> Totals:
+    """How many cases and contacts a customer has had."""
+    groups = await store.aggregate(CASES, equals("customer_id", customer_id), by=("open",), sum="contacts")
+    return Totals(
+        cases=sum(group.records for group in groups),
+        open_cases=sum(group.records for group in groups if group.key[0]),
+        contacts=sum(group.total for group in groups),
+    )
+
+
+async def _read(store: Store, whose: Where, *, before: str, limit: int) -> Timeline:
+    after = _read_cursor(before) if before else None
+    contacts, entries = await asyncio.gather(
+        store.find(
+            CONTACTS, whose, order=Order("received_at", descending=True), limit=limit + 1, after=after
+        ),
+        store.find(ENTRIES, whose, order=Order("at", descending=True), limit=limit + 1, after=after),
+    )
+    items: list[TimelineItem] = [*contacts, *entries]
+    items.sort(key=lambda item: (happened_at(item), item.id), reverse=True)
+    page = tuple(items[:limit])
+    more = f"{happened_at(page[-1]).isoformat()}|{page[-1].id}" if len(items) > limit else ""
+    return Timeline(page, more)
+
+
+def _read_cursor(cursor: str) -> After:
+    at, _, item_id = cursor.partition("|")
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise BadInput("A page of the timeline begins at a time and an id.", field="before") from error
+    if moment.tzinfo is None:
+        raise BadInput("The time a page begins at needs a time zone.", field="before")
+    return After(moment, item_id)

@@ -1,0 +1,66 @@
+"""Whose a contact is: one customer for each address, however it was spelled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import phonenumbers
+
+from crm.collections import ADDRESSES, CUSTOMERS
+from crm.contact import Address
+from crm.customer import Customer
+from crm.store import Store
+
+MAX_VALUE = 400
+"""Characters of an address that count; a mail address has at most 254 (RFC 5321)."""
+
+
+def normalise(address: Address, *, region: str = "RU") -> str:
+    """The id of an address, such as `phone:+74951234567`; empty where it names nobody.
+
+    `region` is the country whose numbers come without a country code (ISO 3166).
+    """
+    value = " ".join(address.value.split())[:MAX_VALUE]
+    if not value or address.kind == "unknown":
+        return ""
+    if address.kind in ("phone", "fax"):
+        number = normalise_number(value, region=region)
+        return f"{address.kind}:{number}" if number else ""
+    if address.kind == "email":
+        return f"email:{_normalise_mail(value)}"
+    if address.kind == "postal":
+        return f"postal:{value.casefold()}"
+    return f"{address.kind}:{value}"
+
+
+def normalise_number(value: str, *, region: str = "RU") -> str:
+    """E.164 of a number however it was written; short numbers of an exchange stay as their digits."""
+    try:
+        number = phonenumbers.parse(value, region)
+    except phonenumbers.NumberParseException:
+        number = None
+    if number and phonenumbers.is_possible_number(number):
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    digits = re.sub(r"\D", "", value)
+    return digits if len(digits) > 1 else ""
+
+
+def _normalise_mail(value: str) -> str:
+    local, at, domain = value.rpartition("@")
+    if not domain.isascii():
+        try:
+            domain = domain.encode("idna").decode()
+        except UnicodeError:
+            return value.casefold()  # not a name that DNS knows: it still tells one sender from another
+    return f"{local}{at}{domain}".casefold()
+
+
+async def possible_customers(
+    store: Store, claims: Iterable[Address], *, region: str = "RU"
+) -> list[Customer]:
+    """Who the sender may be by what he typed about himself. For the agent's eye: it proves nothing."""
+    ids = filter(None, [normalise(claim, region=region) for claim in claims])
+    addresses = await store.get_many(ADDRESSES, ids)
+    customers = await store.get_many(CUSTOMERS, {found.customer_id for found in addresses.values()})
+    return list(customers.values())

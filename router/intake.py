@@ -1,0 +1,177 @@
+"""Intake: one bounded queue that every contact enters; accepted means stored."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from traceback import extract_tb
+from typing import NamedTuple
+
+from crm.contact import Arrival, Receipt
+from crm.errors import AgainLater, Conflict, QueueFull, StoreDown
+from crm.store import Store
+from router.live import Live
+from router.plan import Plan
+from router.walk import Walk
+
+log = logging.getLogger("onewindow.router")
+
+ATTEMPTS = 8
+"""How often a batch is planned anew when somebody else changed a record it needs."""
+
+PATIENCE = 30.0
+"""Seconds a source waits for the commit before it tells its peer to come again later."""
+
+
+class _Waiting(NamedTuple):
+    arrival: Arrival
+    answer: asyncio.Future[Receipt]
+    replay: bool
+
+
+class Intake:
+    """Takes contacts from every source, routes whatever waits as one batch, and commits before it answers.
+
+    `size` is how many contacts may wait; `batch` how many are routed together at most.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        walk: Walk,
+        live: Live,
+        *,
+        size: int = 2000,
+        batch: int = 64,
+        routed: Callable[[Plan], Awaitable[None]] | None = None,
+    ) -> None:
+        self._store = store
+        self._walk = walk
+        self._live = live
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(size)
+        self._batch = batch
+        self._routed = routed
+        self._open = False
+
+    @property
+    def waiting(self) -> int:
+        """Contacts that wait to be routed."""
+        return self._queue.qsize()
+
+    @property
+    def size(self) -> int:
+        """How many may wait."""
+        return self._queue.maxsize
+
+    async def accept(self, arrival: Arrival, *, replay: bool = False) -> Receipt:
+        """Store one contact. Returns once it is durable; raises `AgainLater` when it is not."""
+        if not self._open:
+            raise QueueFull("intake is closed")
+        answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        try:
+            self._queue.put_nowait(_Waiting(arrival, answer, replay))
+        except asyncio.QueueFull as error:
+            raise QueueFull("intake is full") from error
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await answer
+        except TimeoutError as error:
+            # It may still be committed a moment later: the peer's retry then meets a known key.
+            raise QueueFull("routing is too slow just now") from error
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Contacts are accepted while the context is open; those that wait at its end are still routed."""
+        async with asyncio.TaskGroup() as tasks:
+            routing = tasks.create_task(self._route_forever(), name="intake: routing")
+            self._open = True
+            try:
+                yield
+            finally:
+                self._open = False
+                await self._queue.join()
+                routing.cancel()
+
+    async def _route_forever(self) -> None:
+        while True:
+            waiting = [await self._queue.get()]
+            while len(waiting) < self._batch and not self._queue.empty():
+                waiting.append(self._queue.get_nowait())
+            try:
+                await self._route(waiting)
+            finally:
+                for one in waiting:
+                    self._queue.task_done()
+                    if not one.answer.done():
+                        one.answer.set_exception(StoreDown("routing was interrupted"))
+
+    async def _route(self, waiting: Sequence[_Waiting]) -> None:
+        try:
+            receipts = await self._commit(waiting)
+        except AgainLater as error:
+            for one in waiting:
+                _answer(one, error)
+        except Exception as error:  # noqa: BLE001 - one contact's fault must not stop the others, nor the loop
+            if len(waiting) > 1:
+                for one in waiting:
+                    await self._route([one])
+            else:
+                await self._bury(waiting[0], error)
+        else:
+            for one, receipt in zip(waiting, receipts, strict=True):
+                _answer(one, receipt)
+
+    async def _commit(self, waiting: Sequence[_Waiting]) -> list[Receipt]:
+        arrivals = [one.arrival for one in waiting]
+        replays = {one.arrival.contact.id for one in waiting if one.replay}
+        for _ in range(ATTEMPTS):
+            plan, receipts = await self._walk.plan(arrivals, replays)
+            try:
+                await self._keep(plan)
+            except Conflict:
+                continue  # somebody was faster: what was read is old, plan again
+            return receipts
+        raise StoreDown("records changed faster than they could be read")
+
+    async def _keep(self, plan: Plan) -> None:
+        writes = plan.writes()
+        if not writes:
+            return
+        await self._store.commit(writes, plan.blobs)
+        await self._live.publish(plan.events)
+        if self._routed:
+            await self._routed(plan)
+
+    async def _bury(self, one: _Waiting, error: Exception) -> None:
+        """Keep a contact that routing cannot handle, and say received: it is ours to mend now."""
+        reason = fault(error)
+        log.error("routing failed: contact kept as a dead letter, reason=%s", reason)
+        try:
+            plan, receipt = await self._walk.bury(one.arrival, reason)
+            await self._keep(plan)
+        except AgainLater as later:
+            _answer(one, later)
+        except Exception as second:  # noqa: BLE001 - it could not even be kept: the peer must keep it
+            log.error("a dead letter could not be kept, reason=%s", fault(second))
+            _answer(one, StoreDown("the contact could not be kept"))
+        else:
+            _answer(one, receipt)
+
+
+def _answer(one: _Waiting, answer: Receipt | Exception) -> None:
+    if one.answer.done():
+        return  # the source stopped waiting
+    if isinstance(answer, Exception):
+        one.answer.set_exception(answer)
+    else:
+        one.answer.set_result(answer)
+
+
+def fault(error: BaseException) -> str:
+    """Where and what went wrong, without the exception's text: that may quote the customer."""
+    frames = extract_tb(error.__traceback__)
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
+    return f"{type(error).__name__} at {where}"

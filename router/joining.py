@@ -1,0 +1,81 @@
+"""Which case a contact belongs to, and why: our own token first, then what it answers, then the talk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from crm.case import Case, Step
+from crm.contact import Contact
+
+CONVERSATIONS = frozenset({"chat", "telegram"})
+"""Channels on which one talk goes on: what is said belongs to the case that is open on it."""
+
+REOPEN_WITHIN = timedelta(days=14)
+"""An answer to a case closed longer ago opens a new one."""
+
+TALK_RESUMES_WITHIN = timedelta(hours=1)
+"""Somebody who writes on into a talk closed that recently means the same matter."""
+
+_ANSWER_PREFIX = re.compile(r"^\s*((re|aw|sv|fwd?|ha|отв|на|пересл|ответ)(\[\d+\])?\s*:\s*)+", re.IGNORECASE)
+
+
+class Found(NamedTuple):
+    """What the store knows that may be the contact's case."""
+
+    by_token: Case | None = None
+    by_reference: Sequence[Case] = ()  # nearest reference first, whoever's they are
+    by_report: Case | None = None
+    of_customer: Sequence[Case] = ()  # open ones and those closed lately, latest first
+
+
+class Joined(NamedTuple):
+    """The case to join (None: open a new one) and the steps that led there."""
+
+    case: Case | None
+    trace: tuple[Step, ...]
+
+
+def join(contact: Contact, customer_id: str, found: Found, at: datetime) -> Joined:
+    """Choose the case. A reference to a case of somebody else never joins it."""
+    steps: list[Step] = []
+    for code, case in _candidates(contact, customer_id, found, steps):
+        within = TALK_RESUMES_WITHIN if code == "joined_conversation" else REOPEN_WITHIN
+        if not case.open and case.closed_at and at - case.closed_at > within:
+            steps.append(Step(code="closed_long_ago", matched=False, details={"case": case.id}))
+            continue
+        steps.append(Step(code=code, details={"case": case.id}))
+        return Joined(case, tuple(steps))
+    return Joined(None, tuple(steps))
+
+
+def _candidates(
+    contact: Contact, customer_id: str, found: Found, steps: list[Step]
+) -> list[tuple[str, Case]]:
+    candidates: list[tuple[str, Case]] = []
+    if found.by_token:
+        candidates.append(("joined_by_token", found.by_token))
+    if found.by_report:
+        candidates.append(("joined_by_report", found.by_report))
+    for case in found.by_reference:
+        if case.customer_id == customer_id:
+            candidates.append(("joined_by_reference", case))
+        else:
+            steps.append(Step(code="reference_of_stranger", matched=False, details={"case": case.id}))
+    if contact.channel in CONVERSATIONS:
+        talks = [case for case in found.of_customer if case.channel == contact.channel]
+        candidates += [("joined_conversation", case) for case in talks]
+    elif _ANSWER_PREFIX.match(contact.subject):
+        bare = bare_subject(contact.subject)
+        same = [
+            case for case in found.of_customer if case.open and bare and bare_subject(case.subject) == bare
+        ]
+        candidates += [("joined_by_subject", case) for case in same]
+    return candidates
+
+
+def bare_subject(subject: str) -> str:
+    """The subject without `Re:`, `Fwd:`, «Отв:» and the like, for comparing."""
+    return " ".join(_ANSWER_PREFIX.sub("", subject).split()).casefold()

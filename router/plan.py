@@ -1,0 +1,251 @@
+"""What a batch of contacts comes to: pure bookkeeping over records that were read, ready for one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from crm.case import Case, Entry, Opened, Reopened, Step, turn
+from crm.collections import ADDRESSES, CASES, CONTACTS, CUSTOMERS, DEAD_LETTERS, ENTRIES
+from crm.contact import Contact, DeliveryReport, Receipt
+from crm.customer import Customer, CustomerAddress
+from crm.dead_letter import DeadLetter
+from crm.store import Insert, Replace, Write
+from router.live import Event
+
+PREVIEW = 160
+"""Characters of a contact that a list shows."""
+
+KEPT_STEPS = 60
+"""Steps of the trace that stay on a case; the entries keep what is older."""
+
+
+class Opening(NamedTuple):
+    """A new case as the rules want it."""
+
+    department_id: str
+    priority: int
+    trace: tuple[Step, ...]
+
+
+class Plan:
+    """Records as they will be after the batch. Later contacts of a batch see what earlier ones made."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+        self.customers: dict[str, Customer] = {}
+        self.addresses: dict[str, CustomerAddress] = {}
+        self.cases: dict[str, Case] = {}
+        self.contacts: dict[str, Contact] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.events: list[Event] = []
+        self._new: set[str] = set()
+        self._opened: dict[str, list[str]] = {}
+        self._reported: dict[str, Contact] = {}
+        self._entries: list[Entry] = []
+        self._dead: list[Write] = []
+
+    def know(self, addresses: Mapping[str, CustomerAddress], *cases: Iterable[Case]) -> None:
+        """Records that were read before anything was planned."""
+        self.addresses.update(addresses)
+        for some in cases:
+            self.cases.update((case.id, case) for case in some)
+
+    def cases_of(self, customer_id: str, known: Mapping[str, Sequence[str]]) -> list[str]:
+        """Ids of the customer's cases, those that this plan opens first."""
+        return [*self._opened.get(customer_id, ()), *known.get(customer_id, ())]
+
+    def case_of(self, contact_id: str) -> str:
+        """The case of a contact that this plan adds; empty for any other."""
+        contact = self.contacts.get(contact_id)
+        return contact.case_id if contact else ""
+
+    def add_customer(self, customer: Customer, address: CustomerAddress | None) -> None:
+        self.customers[customer.id] = customer
+        self._new.add(customer.id)
+        if address:
+            self.addresses[address.id] = address
+            self._new.add(address.id)
+
+    def open_case(self, contact: Contact, customer_id: str, case_id: str, opening: Opening) -> Case:
+        subject = contact.subject or first_words(contact.text, 80)
+        case = Case(
+            id=case_id,
+            subject=subject[:300],
+            customer_id=customer_id,
+            channel=contact.channel,
+            department_id=opening.department_id,
+            priority=opening.priority,
+            opened_at=self.at,
+            updated_at=self.at,
+            queued_at=self.at,
+            turn_at=turn(opening.priority, self.at),
+            trace=opening.trace[-KEPT_STEPS:],
+        )
+        self.cases[case_id] = case
+        self._new.add(case_id)
+        self._opened.setdefault(customer_id, []).insert(0, case_id)
+        self._entries.append(
+            Opened(
+                id=f"{case_id}-opened",
+                at=self.at,
+                case_id=case_id,
+                customer_id=customer_id,
+                department_id=opening.department_id,
+                trace=opening.trace,
+            )
+        )
+        return case
+
+    def add_contact(self, contact: Contact, case: Case, trace: tuple[Step, ...], entry_id: str) -> Receipt:
+        """The contact as the next of its case; a closed case comes back to life."""
+        moved = self._reopened(case, entry_id) if not case.open else case
+        number = moved.contacts + 1
+        answers = contact.direction == "inbound" and contact.automatic in ("", "bounce")
+        self.cases[case.id] = msgspec.structs.replace(
+            moved,
+            contacts=number,
+            updated_at=self.at,
+            last_channel=contact.channel,
+            last_direction=contact.direction,
+            preview=first_words(contact.text or contact.subject, PREVIEW),
+            waiting_since=moved.waiting_since or (self.at if answers else None),
+            trace=(moved.trace + trace)[-KEPT_STEPS:] if trace else moved.trace,
+        )
+        stored = msgspec.structs.replace(
+            contact, customer_id=case.customer_id, case_id=case.id, number=number
+        )
+        self.contacts[stored.id] = stored
+        if case.id in self._new or moved is not case:
+            self.events.append(case_event(self.cases[case.id], self.at, "opened"))
+        self.events.append(contact_event(stored, case.department_id, self.at))
+        return Receipt(stored.id, case.customer_id, case.id, number, repeated=False)
+
+    def _reopened(self, case: Case, entry_id: str) -> Case:
+        entry = Reopened(id=entry_id, at=self.at, case_id=case.id, customer_id=case.customer_id)
+        self._entries.append(entry)
+        return reopened(case, self.at)
+
+    def report(self, about: Contact, report: DeliveryReport) -> None:
+        """What became of an answer of ours, as the channel tells it."""
+        if report.outcome == "delayed":
+            return
+        changed = msgspec.structs.replace(
+            about, delivery=report.outcome, problem=report.status, next_try_at=None
+        )
+        self._reported[about.id] = changed
+        self.events.append(delivery_event(changed, self.at))
+
+    def bury(self, contact: Contact, reason: str, earlier: DeadLetter | None) -> Receipt:
+        """A contact that broke routing: kept whole, acknowledged, replayable."""
+        if earlier:
+            again = msgspec.structs.replace(
+                earlier, reason=reason, attempts=earlier.attempts + 1, state="waiting", at=self.at
+            )
+            self._dead.append(Replace(DEAD_LETTERS, again))
+        else:
+            letter = DeadLetter(
+                id=contact.id, at=self.at, channel=contact.channel, contact=contact, reason=reason
+            )
+            self._dead.append(Insert(DEAD_LETTERS, letter))
+        self.events.append(
+            Event(kind="dead_letter", at=self.at, contact_id=contact.id, channel=contact.channel)
+        )
+        return Receipt(contact.id, "", "", 0, repeated=False, dead_letter=True)
+
+    def dig_up(self, letter: DeadLetter) -> None:
+        """A dead letter that went through this time."""
+        done = msgspec.structs.replace(letter, state="replayed", replayed_at=self.at)
+        self._dead.append(Replace(DEAD_LETTERS, done))
+        self.events.append(
+            Event(kind="dead_letter", at=self.at, contact_id=letter.id, channel=letter.channel)
+        )
+
+    def touched_cases(self) -> list[Case]:
+        """Cases that got a contact in this batch."""
+        ids = {contact.case_id for contact in self.contacts.values()}
+        return [self.cases[case_id] for case_id in ids]
+
+    def writes(self) -> list[Write]:
+        """Everything for one commit. The contact goes last: its being there proves the rest is."""
+        new = self._new
+        writes: list[Write] = [Insert(CUSTOMERS, customer) for customer in self.customers.values()]
+        writes += [Insert(ADDRESSES, address) for address in self.addresses.values() if address.id in new]
+        for case in self.touched_cases():
+            writes.append(Insert(CASES, case) if case.id in new else Replace(CASES, case))
+        writes += [Insert(ENTRIES, entry) for entry in self._entries]
+        writes += [Replace(CONTACTS, contact) for contact in self._reported.values()]
+        writes += self._dead
+        writes += [Insert(CONTACTS, contact) for contact in self.contacts.values()]
+        return writes
+
+
+def reopened(case: Case, at: datetime) -> Case:
+    """A closed case back in the queue it was in; its last decision no longer closes it."""
+    return msgspec.structs.replace(
+        case,
+        state="queued",
+        open=True,
+        assignee_id="",
+        queued_at=at,
+        turn_at=turn(case.priority, at),
+        closed_at=None,
+        decision="",
+        reopened=case.reopened + 1,
+        passed_by=(),
+    )
+
+
+def first_words(text: str, limit: int) -> str:
+    """The beginning of a text on one line, cut at a word."""
+    line = " ".join(text[: 4 * limit].split())
+    if len(line) <= limit:
+        return line
+    return line[:limit].rsplit(" ", 1)[0] + "…"
+
+
+def contact_event(contact: Contact, department_id: str, at: datetime) -> Event:
+    """A contact was stored. `data` tells the direction and, for an answer, the address value it goes to."""
+    data: dict[str, str] = {"direction": contact.direction}
+    if contact.direction == "outbound" and contact.recipients:
+        data["to"] = contact.recipients[0].value
+    return Event(
+        kind="contact",
+        at=at,
+        contact_id=contact.id,
+        case_id=contact.case_id,
+        customer_id=contact.customer_id,
+        department_id=department_id,
+        channel=contact.channel,
+        data=data,
+    )
+
+
+def case_event(case: Case, at: datetime, why: str) -> Event:
+    """A case changed; `why` is a code such as `opened`, `reserved`, `accepted`, `transferred`, `closed`."""
+    return Event(
+        kind="case",
+        at=at,
+        case_id=case.id,
+        customer_id=case.customer_id,
+        department_id=case.department_id,
+        employee_id=case.assignee_id,
+        channel=case.channel,
+        data={"state": case.state, "assignee_id": case.assignee_id, "why": why},
+    )
+
+
+def delivery_event(contact: Contact, at: datetime) -> Event:
+    """What became of an answer changed."""
+    return Event(
+        kind="delivery",
+        at=at,
+        contact_id=contact.id,
+        case_id=contact.case_id,
+        customer_id=contact.customer_id,
+        channel=contact.channel,
+        data={"delivery": contact.delivery},
+    )

@@ -1,0 +1,220 @@
+"""The walk of a batch of contacts: known keys, whose each is, which case, which department."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from crm.case import Case, Step
+from crm.collections import ADDRESSES, CASES, CONTACTS, CUSTOMERS, DEAD_LETTERS
+from crm.contact import Arrival, Contact, Receipt, contact_id
+from crm.customer import Customer, CustomerAddress, Preferences
+from crm.dead_letter import DeadLetter
+from crm.record import Clock, NewId
+from crm.store import Order, Store, equals
+from router.identity import normalise
+from router.joining import Found, join
+from router.numbers import CaseNumbers
+from router.plan import Opening, Plan
+from router.rules import Facts, RuleBook, decide
+
+RECENT_CASES = 20
+"""How many of a customer's latest cases are looked at for one to join."""
+
+
+class _Known(NamedTuple):
+    """What was read for a batch, by id."""
+
+    contacts: dict[str, Contact]
+    dead_letters: dict[str, DeadLetter]
+    customers: dict[str, Customer]
+    cases_of: dict[str, list[str]]
+
+
+class Walk:
+    """Turns arrivals into a plan. It writes nothing: `Intake` commits the plan."""
+
+    def __init__(
+        self,
+        store: Store,
+        book: RuleBook,
+        departments: Callable[[], frozenset[str]],
+        *,
+        clock: Clock,
+        new_id: NewId,
+        region: str = "RU",
+    ) -> None:
+        self._store = store
+        self._book = book
+        self._departments = departments
+        self._clock = clock
+        self._new_id = new_id
+        self._region = region
+        self._numbers = CaseNumbers(store)
+
+    async def plan(
+        self, arrivals: Sequence[Arrival], replays: Collection[str] = ()
+    ) -> tuple[Plan, list[Receipt]]:
+        """What the batch comes to, and what each source may say once that is committed.
+
+        `replays` are ids of dead letters that are tried again. Raises `StoreDown`; any other exception
+        is a fault of routing, to be answered by trying the contacts one by one.
+        """
+        plan = Plan(self._clock())
+        address_ids = [normalise(arrival.contact.sender, region=self._region) for arrival in arrivals]
+        known = await self._read(plan, [arrival.contact for arrival in arrivals], address_ids)
+        await self._numbers.prepare(len(arrivals))
+        receipts: dict[str, Receipt] = {}
+        answers = []
+        for arrival, address_id in zip(arrivals, address_ids, strict=True):
+            contact = _named(arrival.contact, known.contacts)
+            receipt = receipts.get(contact.id) or _known_already(contact.id, known, replays)
+            if receipt:
+                answers.append(receipt._replace(repeated=True))
+                continue
+            receipts[contact.id] = self._route(plan, known, contact, address_id)
+            if letter := known.dead_letters.get(contact.id):
+                plan.dig_up(letter)
+            plan.blobs.update(arrival.blobs)
+            answers.append(receipts[contact.id])
+        return plan, answers
+
+    async def bury(self, arrival: Arrival, reason: str) -> tuple[Plan, Receipt]:
+        """The plan for a contact that routing could not handle: a dead letter."""
+        plan = Plan(self._clock())
+        earlier = await self._store.get(DEAD_LETTERS, arrival.contact.id)
+        plan.blobs.update(arrival.blobs)
+        return plan, plan.bury(arrival.contact, reason, earlier)
+
+    async def _read(self, plan: Plan, contacts: Sequence[Contact], address_ids: Sequence[str]) -> _Known:
+        """Everything the batch needs, with as few questions to the store as there are kinds."""
+        ids = {possible for contact in contacts for possible in _possible_ids(contact)}
+        about = {other for contact in contacts for other in _mentioned_ids(contact)}
+        found = await self._store.get_many(CONTACTS, ids | about)
+        dead = await self._store.get_many(DEAD_LETTERS, ids)
+        addresses = await self._store.get_many(ADDRESSES, set(filter(None, address_ids)))
+        named = {contact.thread for contact in contacts if contact.thread}
+        named |= {found[other].case_id for other in about if other in found}
+        owners = {address.customer_id for address in addresses.values()}
+        cases = await self._store.get_many(CASES, named)
+        customers = await self._store.get_many(CUSTOMERS, owners)
+        recent = [await self._recent_cases(owner) for owner in owners]
+        plan.know(addresses, cases.values(), *recent)
+        cases_of = {owner: [case.id for case in its] for owner, its in zip(owners, recent, strict=True)}
+        return _Known(found, dead, customers, cases_of)
+
+    async def _recent_cases(self, customer_id: str) -> list[Case]:
+        mine, order = equals("customer_id", customer_id), Order("opened_at", descending=True)
+        going_on = await self._store.find(CASES, mine, equals("open", True), order=order, limit=RECENT_CASES)
+        closed = await self._store.find(CASES, mine, equals("open", False), order=order, limit=1)
+        return [*going_on, *closed]
+
+    def _route(self, plan: Plan, known: _Known, contact: Contact, address_id: str) -> Receipt:
+        address = plan.addresses.get(address_id)
+        about = self._reported(known, contact)
+        owner = address.customer_id if address else ""
+        candidates = Found(
+            by_token=plan.cases.get(contact.thread),
+            by_report=plan.cases.get(about.case_id) if about else None,
+            by_reference=_referenced(plan, known, contact),
+            of_customer=[plan.cases[id_] for id_ in plan.cases_of(owner, known.cases_of)],
+        )
+        joined = join(contact, owner, candidates, plan.at)
+        if joined.case and joined.case.customer_id != owner:
+            trace = (Step(code="from_other_address"), *joined.trace)
+        elif owner:
+            trace = (Step(code="known_customer"), *joined.trace)
+        else:
+            owner = self._new_customer(plan, contact, address_id).id
+            trace = (Step(code="new_customer"), *joined.trace)
+        case = joined.case or self._open(plan, known, contact, owner=owner, trace=trace)
+        if about and contact.report:
+            plan.report(about, contact.report)
+        return plan.add_contact(contact, case, trace if joined.case else (), self._new_id())
+
+    def _open(
+        self, plan: Plan, known: _Known, contact: Contact, *, owner: str, trace: tuple[Step, ...]
+    ) -> Case:
+        customer = known.customers.get(owner) or plan.customers[owner]
+        open_cases = sum(plan.cases[id_].open for id_ in plan.cases_of(owner, known.cases_of))
+        facts = Facts(contact, customer, known=owner in known.customers, open_cases=open_cases)
+        verdict = decide(facts, self._book, self._departments())
+        opening = Opening(verdict.department_id, verdict.priority, trace + verdict.trace)
+        return plan.open_case(contact, owner, self._numbers.next(), opening)
+
+    def _new_customer(self, plan: Plan, contact: Contact, address_id: str) -> Customer:
+        sender = contact.sender
+        customer = Customer(
+            id=self._new_id(),
+            name=sender.name[:200],
+            preferences=Preferences(language=contact.fields.get("language", "")),
+            created_at=plan.at,
+            updated_at=plan.at,
+        )
+        address = None
+        if address_id:
+            address = CustomerAddress(
+                id=address_id,
+                kind=sender.kind,
+                value=address_id.partition(":")[2],
+                name=sender.name[:200],
+                customer_id=customer.id,
+                created_at=plan.at,
+            )
+        plan.add_customer(customer, address)
+        return customer
+
+    def _reported(self, known: _Known, contact: Contact) -> Contact | None:
+        """The answer of ours that a delivery report is about."""
+        if not contact.report:
+            return None
+        about = known.contacts.get(contact_id(contact.channel, contact.report.key))
+        return about if about and about.direction == "outbound" else None
+
+
+def _named(contact: Contact, known: dict[str, Contact]) -> Contact:
+    """The contact under an id of its own: a reused key with other words is another contact."""
+    stored = known.get(contact.id)
+    if stored and stored.fingerprint and contact.fingerprint not in ("", stored.fingerprint):
+        key = _second_key(contact)
+        return msgspec.structs.replace(contact, key=key, id=contact_id(contact.channel, key))
+    return contact
+
+
+def _second_key(contact: Contact) -> str:
+    return f"{contact.key}~{contact.fingerprint[:12]}"
+
+
+def _possible_ids(contact: Contact) -> tuple[str, ...]:
+    if not contact.fingerprint:
+        return (contact.id,)
+    return (contact.id, contact_id(contact.channel, _second_key(contact)))
+
+
+def _mentioned_ids(contact: Contact) -> list[str]:
+    keys = [*contact.references, contact.report.key] if contact.report else contact.references
+    return [contact_id(contact.channel, key) for key in keys]
+
+
+def _known_already(id_: str, known: _Known, replays: Collection[str]) -> Receipt | None:
+    if stored := known.contacts.get(id_):
+        return Receipt(stored.id, stored.customer_id, stored.case_id, stored.number, repeated=True)
+    letter = known.dead_letters.get(id_)
+    if letter and letter.state == "waiting" and id_ not in replays:
+        return Receipt(id_, "", "", 0, repeated=True, dead_letter=True)
+    return None
+
+
+def _referenced(plan: Plan, known: _Known, contact: Contact) -> list[Case]:
+    """Cases of the contacts that this one answers, nearest first, each once."""
+    cases: dict[str, Case] = {}
+    for key in reversed(contact.references):
+        answered = contact_id(contact.channel, key)
+        case_id = plan.case_of(answered)
+        if not case_id and answered in known.contacts:
+            case_id = known.contacts[answered].case_id
+        if case_id in plan.cases:
+            cases[case_id] = plan.cases[case_id]
+    return list(cases.values())

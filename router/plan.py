@@ -63,12 +63,12 @@ class Plan:
         contact = self.contacts.get(contact_id)
         return contact.case_id if contact else ""
 
-    def add_customer(self, customer: Customer, address: CustomerAddress | None) -> None:
+    def add_customer(self, customer: Customer) -> None:
         self.customers[customer.id] = customer
-        self._new.add(customer.id)
-        if address:
-            self.addresses[address.id] = address
-            self._new.add(address.id)
+
+    def add_address(self, address: CustomerAddress) -> None:
+        self.addresses[address.id] = address
+        self._new.add(address.id)
 
     def open_case(self, contact: Contact, customer_id: str, case_id: str, opening: Opening) -> Case:
         subject = contact.subject or first_words(contact.text, 80)

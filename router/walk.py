@@ -98,6 +98,7 @@ class Walk:
         named = {contact.thread for contact in contacts if contact.thread}
         named |= {found[other].case_id for other in about if other in found}
         owners = {address.customer_id for address in addresses.values()}
+        owners |= {contact.customer_id for contact in contacts if contact.customer_id}
         cases = await self._store.get_many(CASES, named)
         customers = await self._store.get_many(CUSTOMERS, owners)
         recent = [await self._recent_cases(owner) for owner in owners]
@@ -112,9 +113,8 @@ class Walk:
         return [*going_on, *closed]
 
     def _route(self, plan: Plan, known: _Known, contact: Contact, address_id: str) -> Receipt:
-        address = plan.addresses.get(address_id)
         about = self._reported(known, contact)
-        owner = address.customer_id if address else ""
+        owner = self._owner(plan, known, contact, address_id)
         candidates = Found(
             by_token=plan.cases.get(contact.thread),
             by_report=plan.cases.get(about.case_id) if about else None,
@@ -144,6 +144,19 @@ class Walk:
         opening = Opening(verdict.department_id, verdict.priority, trace + verdict.trace)
         return plan.open_case(contact, owner, self._numbers.next(), opening)
 
+    def _owner(self, plan: Plan, known: _Known, contact: Contact, address_id: str) -> str:
+        """Whose the contact is; empty when nobody is known by that address.
+
+        A source that knows the customer himself (the desk, another system) says so in `customer_id`;
+        an address that was nobody's then becomes his.
+        """
+        address = plan.addresses.get(address_id)
+        if contact.customer_id in known.customers:
+            if address_id and not address:
+                plan.add_address(self._address(plan, contact, address_id, contact.customer_id))
+            return contact.customer_id
+        return address.customer_id if address else ""
+
     def _new_customer(self, plan: Plan, contact: Contact, address_id: str) -> Customer:
         sender = contact.sender
         customer = Customer(
@@ -153,18 +166,21 @@ class Walk:
             created_at=plan.at,
             updated_at=plan.at,
         )
-        address = None
+        plan.add_customer(customer)
         if address_id:
-            address = CustomerAddress(
-                id=address_id,
-                kind=sender.kind,
-                value=address_id.partition(":")[2],
-                name=sender.name[:200],
-                customer_id=customer.id,
-                created_at=plan.at,
-            )
-        plan.add_customer(customer, address)
+            plan.add_address(self._address(plan, contact, address_id, customer.id))
         return customer
+
+    @staticmethod
+    def _address(plan: Plan, contact: Contact, address_id: str, customer_id: str) -> CustomerAddress:
+        return CustomerAddress(
+            id=address_id,
+            kind=contact.sender.kind,
+            value=address_id.partition(":")[2],
+            name=contact.sender.name[:200],
+            customer_id=customer_id,
+            created_at=plan.at,
+        )
 
     def _reported(self, known: _Known, contact: Contact) -> Contact | None:
         """The answer of ours that a delivery report is about."""

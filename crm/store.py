@@ -37,6 +37,7 @@ class Collection(Generic[R]):
         words: Callable[[R], str] | None = None,
     ) -> None:
         self.name = name
+        self.type = type
         self.indexes = tuple(indexes)
         self.words = words
         self.fields = tuple(dict.fromkeys(field for index in indexes for field in index.fields))

@@ -1,0 +1,5 @@
+"""The embedded engine: records, search and files of one process in one SQLite file."""
+
+from storage.sqlite.store import SqliteStore, open_sqlite
+
+__all__ = ["SqliteStore", "open_sqlite"]

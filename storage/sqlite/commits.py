@@ -1,0 +1,194 @@
+"""Commits that wait for the writer: gathered while it works, handed over together when it is free."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from crm.errors import StoreDown
+from storage.sqlite.cache import RecordCache
+from storage.sqlite.file import MEBIBYTE
+from storage.sqlite.writer import INDEXED_AT_ONCE, Change, Group, Pending, Writer
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 20_000
+MOST_WAITING_BYTES = 128 * MEBIBYTE
+GROUP_CHANGES = 512
+GROUP_BYTES = 4 * MEBIBYTE
+LARGE = MEBIBYTE
+"""A commit of more bytes goes alone, and small ones go between two such: nobody waits behind many files."""
+
+CHECKPOINT_BYTES = 8 * MEBIBYTE
+INDEX_WHEN_QUIET = 0.2
+INDEX_AGAIN = 5.0
+
+
+class CommitQueue:
+    """Lives on the event loop. One job at a time runs in the writer's thread: a group of commits, a batch of
+    words for the search index, or a checkpoint; the last two never hold back an acknowledgement.
+    """
+
+    def __init__(self, writer: Writer, cache: RecordCache, *, patience: float) -> None:
+        self._writer = writer
+        self._cache = cache
+        self._patience = patience
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store writer")
+        self._small: deque[Pending] = deque()
+        self._large: deque[Pending] = deque()
+        self._waiting_bytes = 0
+        self._since_checkpoint = 0
+        self._busy = False
+        self._stuck = False
+        self._closed = False
+        self._roused = False
+        self._just_indexed = False
+        self._after_large = False
+        self._quiet: asyncio.TimerHandle | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._later(INDEX_WHEN_QUIET)
+
+    def submit(self, changes: list[Change], blobs: Mapping[str, bytes]) -> asyncio.Future[None]:
+        """The future is done when the commit is on disk, or has what stood in its way."""
+        if self._closed:
+            raise StoreDown("the store is closed")
+        if self._stuck:
+            raise StoreDown("the disk does not answer")
+        if len(self._small) + len(self._large) >= MOST_WAITING or self._waiting_bytes > MOST_WAITING_BYTES:
+            raise StoreDown("too many commits wait for the disk")
+        commit = Pending(changes, blobs, self._loop.create_future())
+        (self._large if commit.size > LARGE else self._small).append(commit)
+        self._waiting_bytes += commit.size
+        if not self._busy and not self._roused:
+            # What else this turn of the loop brings goes into the same group.
+            self._roused = True
+            self._idle.clear()
+            self._loop.call_soon(self._next)
+        return commit.landed
+
+    def _next(self) -> None:
+        """Give the writer what is most urgent, if it is free."""
+        self._roused = False
+        if self._busy:
+            return
+        waiting = bool(self._small or self._large)
+        unindexed = self._writer.unindexed
+        if self._since_checkpoint > CHECKPOINT_BYTES:
+            self._since_checkpoint = 0
+            self._run(self._writer.checkpoint, self._tended)
+        elif unindexed >= INDEXED_AT_ONCE and not (waiting and self._just_indexed) and not self._closed:
+            self._index()
+        elif waiting:
+            self._hand_over()
+        else:
+            self._idle.set()
+            if unindexed:
+                self._later(INDEX_WHEN_QUIET)
+
+    def _run(self, job: Callable[[], T], done: Callable[[asyncio.Future[T]], None]) -> None:
+        self._busy = True
+        self._idle.clear()
+        self._loop.run_in_executor(self._thread, job).add_done_callback(done)
+
+    def _hand_over(self) -> None:
+        self._just_indexed = False
+        group = Group(self._gather())
+        patience = self._loop.call_later(self._patience, self._give_up, group)
+
+        def landed(job: asyncio.Future[list[Exception | None]]) -> None:
+            patience.cancel()
+            self._landed(group, job)
+
+        self._run(lambda: self._writer.write(group), landed)
+
+    def _gather(self) -> list[Pending]:
+        """The next group: one large commit, or as many small ones as fit."""
+        commits: list[Pending] = []
+        if self._large and not (self._small and self._after_large):
+            self._after_large = True
+            commits.append(self._large.popleft())
+        else:
+            self._after_large = False
+            changes = size = 0
+            while self._small and changes < GROUP_CHANGES and size < GROUP_BYTES:
+                commits.append(self._small.popleft())
+                changes += len(commits[-1].changes)
+                size += commits[-1].size
+        self._waiting_bytes -= sum(commit.size for commit in commits)
+        # Whoever was cancelled while he waited does not want it any more.
+        return [commit for commit in commits if not commit.landed.done()]
+
+    def _landed(self, group: Group, job: asyncio.Future[list[Exception | None]]) -> None:
+        self._busy = self._stuck = False
+        bug = job.exception()
+        outcomes = [bug] * len(group.commits) if bug else job.result()
+        for commit, outcome in zip(group.commits, outcomes, strict=True):
+            self._since_checkpoint += 3 * commit.size  # what the log takes for it, roughly: pages, not rows
+            for change in commit.changes:
+                if outcome is None:
+                    self._cache.put(change.table, change.record, len(change.body))
+                else:
+                    self._cache.forget(change.table, change.record.id)
+            _resolve(commit.landed, outcome)
+        self._next()
+
+    def _give_up(self, group: Group) -> None:
+        """The disk hangs: nobody waits for it longer, and the group is dropped unless its fsync has begun."""
+        group.given_up = self._stuck = True
+        waiting = [*group.commits, *self._small, *self._large]
+        self._small.clear()
+        self._large.clear()
+        self._waiting_bytes = 0
+        log.error("the disk does not answer", extra={"commits": len(waiting)})
+        for commit in waiting:
+            _resolve(commit.landed, StoreDown("the disk did not answer in time"))
+
+    def _later(self, seconds: float) -> None:
+        if self._quiet is None and not self._closed:
+            self._quiet = self._loop.call_later(seconds, self._index_if_quiet)
+
+    def _index_if_quiet(self) -> None:
+        self._quiet = None
+        if not self._busy and self._writer.unindexed and not self._closed:
+            self._index()
+
+    def _index(self) -> None:
+        self._just_indexed = True
+        self._run(self._writer.index_words, self._tended)
+
+    def _tended(self, job: asyncio.Future[T]) -> None:
+        """Upkeep that failed is tried again: search reads what its index lacks from the records meanwhile."""
+        self._busy = False
+        failure = job.exception()
+        if failure is not None:
+            log.error("upkeep of the store failed", exc_info=failure)
+        self._next()
+
+    async def close(self) -> None:
+        """Let what waits land; then nothing more is taken."""
+        self._closed = True
+        if self._quiet is not None:
+            self._quiet.cancel()
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._idle.wait()
+        except TimeoutError:
+            log.error("the store closes while the disk does not answer")
+        self._thread.shutdown(wait=not self._stuck, cancel_futures=True)
+
+
+def _resolve(future: asyncio.Future[None], outcome: BaseException | None) -> None:
+    if future.done():
+        return
+    if outcome is None:
+        future.set_result(None)
+    else:
+        future.set_exception(outcome)

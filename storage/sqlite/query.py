@@ -1,0 +1,220 @@
+"""A find or an aggregate as SQL that walks an index.
+
+The index is chosen here and named in the statement, not left to the planner's statistics: first those
+whose leading fields the conditions fix, among them those that give the order. Where several values of a
+leading field are asked for, each is its own walk and SQLite merges them, so a page of a long list is never
+sorted as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import product
+from typing import Any, NamedTuple
+
+from crm.errors import BadInput
+from crm.store import After, Order, Where
+from storage.sqlite.table import Table, Value, quoted
+
+MOST_WALKS = 64
+"""SQLite merges at most 500 selects; far fewer are still faster than a sort."""
+
+BEFORE_ALL = "-9e999"
+"""Less than every value but NULL, so that "is not null" is a range of the index."""
+
+
+class Condition(NamedTuple):
+    """The shape of a `Where`: everything but its values."""
+
+    field: str
+    op: str
+    values: int  # how many values it has, None not counted
+    null: bool = False  # whether None is one of them
+
+
+class Shape(NamedTuple):
+    """What makes two finds the same statement."""
+
+    conditions: tuple[Condition, ...]
+    order: str
+    descending: bool
+    after: str  # "" from the beginning, "value" behind a value, "null" behind a None
+
+
+class Statement(NamedTuple):
+    """SQL and, for each of its placeholders, which of the query's values it takes."""
+
+    sql: str
+    slots: tuple[int, ...]
+
+    def parameters(self, values: Sequence[Value]) -> list[Value]:
+        """The values in the order of the placeholders."""
+        return [values[slot] for slot in self.slots]
+
+
+class _Part(NamedTuple):
+    """A piece of a WHERE clause with the slots of its placeholders."""
+
+    sql: str
+    slots: tuple[int, ...] = ()
+
+
+def find(
+    table: Table[Any], where: Sequence[Where], order: Order | None, *, limit: int, after: After | None
+) -> tuple[Statement, list[Value]] | None:
+    """The statement and its parameters; None where nothing can be found."""
+    conditions, values = _conditions(table, where)
+    if any(not condition.values and not condition.null for condition in conditions):
+        return None
+    field, descending = order or Order("id")
+    table.check(field)
+    behind = ""
+    if after is not None:
+        behind = "null" if after.value is None and field != "id" else "value"
+        values += [after.id if field == "id" else table.value(field, after.value), after.id]
+    statement = _plan(table, Shape(conditions, field, descending, behind))
+    return statement, [*statement.parameters(values), limit]
+
+
+def aggregate(
+    table: Table[Any], where: Sequence[Where], by: Sequence[str], sum: str
+) -> tuple[str, list[Value]] | None:
+    """The statement that counts and sums, and its parameters; None where nothing can be found."""
+    conditions, values = _conditions(table, where)
+    if any(not condition.values and not condition.null for condition in conditions):
+        return None
+    for field in by:
+        table.check(field)
+    keys = ", ".join(quoted(field) for field in by)
+    total = f"total({table.summed(sum)})" if sum else "0"
+    grouped = f" GROUP BY {keys} ORDER BY {keys}" if by else ""
+    part = filtered(conditions)
+    sql = f"SELECT {keys + ', ' if by else ''}count(*), {total} FROM {quoted(table.name)}{part.sql}{grouped}"  # noqa: S608
+    return sql, [values[slot] for slot in part.slots]
+
+
+def restriction(table: Table[Any], where: Sequence[Where]) -> tuple[str, list[Value]] | None:
+    """The conditions as `AND …`, to follow a WHERE, and their values; None where nothing can be found."""
+    conditions, values = _conditions(table, where)
+    if any(not condition.values and not condition.null for condition in conditions):
+        return None
+    part = filtered(conditions)
+    return part.sql.replace(" WHERE ", " AND ", 1), [values[slot] for slot in part.slots]
+
+
+def filtered(conditions: Sequence[Condition]) -> _Part:
+    """The whole WHERE clause, left to the planner."""
+    return _joined([_plain(condition, slot) for condition, slot in _with_slots(conditions)])
+
+
+def _conditions(table: Table[Any], where: Sequence[Where]) -> tuple[tuple[Condition, ...], list[Value]]:
+    conditions: list[Condition] = []
+    values: list[Value] = []
+    for field, op, asked in where:
+        if op == "in":
+            several = asked if isinstance(asked, tuple) else (asked,)
+            found = list(dict.fromkeys(table.value(field, one) for one in several))
+            known = [value for value in found if value is not None]
+            conditions.append(Condition(field, "in", len(known), len(known) < len(found)))
+            values += known
+            continue
+        if isinstance(asked, tuple):
+            raise BadInput(f"{field!r} is compared with one value", field=field)
+        value = table.value(field, asked)
+        if value is None and op != "=":
+            raise BadInput(f"{field!r} is compared with None", field=field)
+        conditions.append(Condition(field, op, int(value is not None), value is None))
+        values += [] if value is None else [value]
+    return tuple(conditions), values
+
+
+def _with_slots(conditions: Sequence[Condition]) -> list[tuple[Condition, int]]:
+    """Each condition with the slot of its first value."""
+    slot, placed = 0, []
+    for condition in conditions:
+        placed.append((condition, slot))
+        slot += condition.values
+    return placed
+
+
+@lru_cache(maxsize=2048)
+def _plan(table: Table[Any], shape: Shape) -> Statement:
+    index, fixed, ordered = choose_index(table, shape)
+    walks: list[list[_Part]] = [[]]
+    for condition, slot in _with_slots(shape.conditions):
+        choices = [[_plain(condition, slot)]]
+        if condition.op == "in" and condition.field in fixed and ordered:
+            each = [[part] for part in _each(condition, slot)]
+            ordered = len(walks) * len(each) <= MOST_WALKS
+            choices = each if ordered else choices
+        walks = [[*walk, *choice] for walk, choice in product(walks, choices)]
+    behind = _behind(shape, sum(condition.values for condition in shape.conditions))
+    walks = [[*walk, part] for walk, part in product(walks, behind)]
+    return _compound(table, shape, index, walks)
+
+
+def choose_index(table: Table[Any], shape: Shape) -> tuple[str, frozenset[str], bool]:
+    """The index to walk, the leading fields that the conditions fix, and whether it gives the order."""
+    fixing = {condition.field for condition in shape.conditions if condition.op in ("=", "in")}
+    best: tuple[str, frozenset[str], bool] = ("", frozenset(), shape.order == "id")
+    best_score = (False, False, 0)
+    for name, fields in table.indexes.items():
+        count = next((place for place, field in enumerate(fields) if field not in fixing), len(fields))
+        left = () if shape.order in ("id", *fields[:count]) else (shape.order,)
+        ordered = fields[count:] == left
+        score = (count > 0, ordered, count)
+        if (count > 0 or ordered) and score > best_score:
+            best, best_score = (name, frozenset(fields[:count]), ordered), score
+    return best
+
+
+def _each(condition: Condition, slot: int) -> list[_Part]:
+    name = quoted(condition.field)
+    parts = [_Part(f"{name} = ?", (slot + place,)) for place in range(condition.values)]
+    return [*parts, _Part(f"{name} IS NULL")] if condition.null else parts
+
+
+def _plain(condition: Condition, slot: int) -> _Part:
+    name = quoted(condition.field)
+    slots = tuple(range(slot, slot + condition.values))
+    if condition.op != "in":
+        return _Part(f"{name} IS NULL") if condition.null else _Part(f"{name} {condition.op} ?", slots)
+    one_of = f"{name} IN ({', '.join('?' * condition.values)})"
+    if not condition.null:
+        return _Part(one_of, slots)
+    return _Part(f"({one_of} OR {name} IS NULL)", slots) if slots else _Part(f"{name} IS NULL")
+
+
+def _behind(shape: Shape, slot: int) -> list[_Part]:
+    """Where the page begins. NULL is less than every value, and compares with none."""
+    name, than = quoted(shape.order), "<" if shape.descending else ">"
+    if not shape.after:
+        return [_Part("")]
+    if shape.order == "id":
+        return [_Part(f"id {than} ?", (slot + 1,))]
+    same = _Part(f"({name} IS NULL AND id {than} ?)", (slot + 1,))
+    if shape.after == "null":
+        return [same] if shape.descending else [same, _Part(f"{name} > {BEFORE_ALL}")]
+    further = _Part(f"({name}, id) {than} (?, ?)", (slot, slot + 1))
+    return [further, _Part(f"{name} IS NULL")] if shape.descending else [further]
+
+
+def _joined(parts: Sequence[_Part]) -> _Part:
+    wanted = [part for part in parts if part.sql]
+    if not wanted:
+        return _Part("")
+    slots = tuple(slot for part in wanted for slot in part.slots)
+    return _Part(f" WHERE {' AND '.join(part.sql for part in wanted)}", slots)
+
+
+def _compound(table: Table[Any], shape: Shape, index: str, walks: Sequence[Sequence[_Part]]) -> Statement:
+    key = quoted(shape.order)
+    walked = f"{quoted(table.name)}{f' INDEXED BY {quoted(index)}' if index else ''}"
+    columns = "id, version, body" if len(walks) == 1 or shape.order == "id" else f"id, version, body, {key}"
+    clauses = [_joined(walk) for walk in walks]
+    selects = " UNION ALL ".join(f"SELECT {columns} FROM {walked}{clause.sql}" for clause in clauses)  # noqa: S608
+    direction = " DESC" if shape.descending else ""
+    order = f"id{direction}" if shape.order == "id" else f"{key}{direction}, id{direction}"
+    slots = tuple(slot for clause in clauses for slot in clause.slots)
+    return Statement(f"{selects} ORDER BY {order} LIMIT ?", slots)

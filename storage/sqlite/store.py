@@ -1,0 +1,183 @@
+"""The embedded store: one SQLite file, one process, nothing to install."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from crm.collections import ALL
+from crm.record import Record
+from crm.store import After, Collection, Group, Order, Replace, Scalar, Where, Write
+from storage.sqlite import query
+from storage.sqlite.cache import RecordCache
+from storage.sqlite.commits import CommitQueue
+from storage.sqlite.file import MEBIBYTE, held
+from storage.sqlite.reader import Reader, Row
+from storage.sqlite.schema import prepare
+from storage.sqlite.search import search
+from storage.sqlite.table import Table
+from storage.sqlite.writer import Change, Writer
+
+R = TypeVar("R", bound=Record)
+
+SHORT_LIST = 200
+"""Records that a read on the event loop may bring: decoding more would hold it up."""
+
+
+class SqliteStore:
+    """Implements `crm.store.Store`."""
+
+    def __init__(
+        self, tables: Mapping[str, Table[Record]], reader: Reader, commits: CommitQueue, cache: RecordCache
+    ) -> None:
+        self._tables = tables
+        self._reader = reader
+        self._commits = commits
+        self._cache = cache
+
+    def _table(self, collection: Collection[R]) -> Table[R]:
+        return cast("Table[R]", self._tables[collection.name])
+
+    async def get(self, collection: Collection[R], id: str) -> R | None:
+        table = self._table(collection)
+        record = self._cache.get(table, id)
+        if record is None:
+            record = (await self._fetch(table, [id])).get(id)
+        return record
+
+    async def get_many(self, collection: Collection[R], ids: Iterable[str]) -> dict[str, R]:
+        table = self._table(collection)
+        found: dict[str, R] = {}
+        missing: list[str] = []
+        for wanted in dict.fromkeys(ids):
+            record = self._cache.get(table, wanted)
+            if record is None:
+                missing.append(wanted)
+            else:
+                found[wanted] = record
+        return found | await self._fetch(table, missing) if missing else found
+
+    async def _fetch(self, table: Table[R], ids: list[str]) -> dict[str, R]:
+        """Records that are not in the cache."""
+        found = {}
+        ids = [one for one in ids if _can_be_stored(one)]
+        for start in range(0, len(ids), SHORT_LIST):
+            some = ids[start : start + SHORT_LIST]
+            sql = table.fetch_sql(1 if len(some) == 1 else SHORT_LIST)
+            values = some if len(some) == 1 else [*some, *([None] * (SHORT_LIST - len(some)))]
+            for record in await self._read(table, sql, values, short=len(ids) <= SHORT_LIST):
+                found[record.id] = record
+        return found
+
+    async def find(
+        self,
+        collection: Collection[R],
+        *where: Where,
+        order: Order | None = None,
+        limit: int = 100,
+        after: After | None = None,
+    ) -> list[R]:
+        table = self._table(collection)
+        planned = query.find(table, where, order, limit=limit, after=after)
+        if planned is None:
+            return []
+        statement, values = planned
+        return await self._read(table, statement.sql, values, short=limit <= SHORT_LIST)
+
+    async def aggregate(
+        self, collection: Collection[R], *where: Where, by: Sequence[str] = (), sum: str = ""
+    ) -> list[Group]:
+        table = self._table(collection)
+        planned = query.aggregate(table, where, by, sum)
+        if planned is None:
+            return [] if by else [Group((), 0, 0)]
+        rows = await self._reader.rows(*planned)
+        return [Group(_key(table, by, row), row[-2], int(row[-1])) for row in rows]
+
+    async def search(self, collection: Collection[R], words: str, *where: Where, limit: int = 50) -> list[R]:
+        table = self._table(collection)
+        return await self._reader.elsewhere(lambda db: search(db, table, words, where, limit=limit))
+
+    async def commit(self, writes: Sequence[Write], blobs: Mapping[str, bytes] | None = None) -> None:
+        changes = [await self._change(write) for write in writes]
+        if changes or blobs:
+            await self._commits.submit(changes, blobs or {})
+
+    async def read_blob(self, id: str) -> bytes | None:
+        sql = "SELECT content FROM _blobs WHERE id = ?"
+        row = await self._reader.elsewhere(lambda db: db.execute(sql, (id,)).fetchone())
+        return None if row is None else row[0]
+
+    async def _change(self, write: Write) -> Change:
+        """The write with its row worked out; of a replace, which of its columns move."""
+        table, record = self._table(write.collection), write.record
+        if not isinstance(write, Replace):
+            if record.version != 1:
+                raise ValueError(f"a new {table.name} record has version {record.version}, not 1")
+            return Change(table, record, table.collection.encode(record), table.columns(record), 0)
+        stored = msgspec.structs.replace(record, version=record.version + 1)
+        columns = table.columns(stored)
+        known = await self.get(write.collection, record.id)
+        if known is not None and known.version == record.version:
+            moved = table.moved(known, stored, columns)
+        else:  # a conflict, most likely
+            moved = table.all_moved
+        return Change(table, stored, table.collection.encode(stored), columns, record.version, moved)
+
+    async def _read(self, table: Table[R], sql: str, values: Sequence[Any], *, short: bool) -> list[R]:
+        rows = self._reader.at_once(sql, values) if short else None
+        if rows is not None:
+            return [self._record(table, *row) for row in rows]
+        # Nothing read in a thread is remembered: something newer may have been committed meanwhile.
+        return await self._reader.elsewhere(
+            lambda db: [table.collection.decode(body) for _, _, body, *_ in db.execute(sql, values)]
+        )
+
+    def _record(self, table: Table[R], id: bytes, version: int, body: bytes, *_: object) -> R:
+        """The record of a row, decoded only if it is not remembered."""
+        record = self._cache.get(table, id.decode())
+        if record is None or record.version != version:
+            record = table.collection.decode(body)
+            self._cache.put(table, record, len(body))
+        return record
+
+
+def _can_be_stored(id: str) -> bool:
+    """Half of a surrogate pair is no text: a record of such an id cannot be."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in id)
+
+
+def _key(table: Table[R], by: Sequence[str], row: Row) -> tuple[Scalar, ...]:
+    return tuple(table.scalar(field, value) for field, value in zip(by, row, strict=False))
+
+
+@asynccontextmanager
+async def open_sqlite(
+    path: Path,
+    collections: Iterable[Collection[Record]] = ALL,
+    *,
+    cache_bytes: int = 32 * MEBIBYTE,
+    patience: float = 30.0,
+) -> AsyncIterator[SqliteStore]:
+    """The store in that file, made or brought up to date first. Raises `StoreUnusable`, naming the remedy.
+
+    `cache_bytes` bounds the decoded records kept in memory, counted by their JSON; `patience` is for how
+    many seconds a commit or a long read may wait for the disk before it is `StoreDown`.
+    """
+    tables = {collection.name: Table(collection) for collection in collections}
+    with held(path):
+        db = await asyncio.to_thread(prepare, path, tables.values())
+        writer, cache = Writer(db, tables.values()), RecordCache(cache_bytes)
+        reader = Reader(path, patience=patience)
+        commits = CommitQueue(writer, cache, patience=patience)
+        try:
+            yield SqliteStore(tables, reader, commits, cache)
+        finally:
+            await commits.close()
+            reader.close()
+            writer.close()

@@ -1,0 +1,178 @@
+"""How the records of one collection lie in their table, and how a value becomes a column and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, Generic, TypeVar, cast
+
+import msgspec.inspect
+
+from crm.errors import BadInput
+from crm.record import Record
+from crm.store import Collection, Scalar
+
+R = TypeVar("R", bound=Record)
+
+Value = str | int | bytes | None
+"""What SQLite keeps in a column of ours."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+OWN_COLUMNS = ("_n", "id", "version", "body")
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970 in UTC: exact for every year, and compared as a moment."""
+    since = moment - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def moment(value: int) -> datetime:
+    """The aware UTC datetime of those microseconds."""
+    return EPOCH + timedelta(microseconds=value)
+
+
+def quoted(name: str) -> str:
+    """The name as SQL takes it, whatever the word."""
+    return f'"{name}"'
+
+
+class Table(Generic[R]):
+    """One collection's table: `_n`, the id, the version, a column for each indexed field, and the JSON.
+
+    `_n` is the record's number in the search index. It grows in the order of writing; a record whose
+    words change takes a new number, so the postings of its old words lead nowhere.
+    """
+
+    def __init__(self, collection: Collection[R]) -> None:
+        self.collection = collection
+        self.name = collection.name
+        self.fields = tuple(field for field in collection.fields if field not in ("id", "version"))
+        self.indexes = {"__".join((self.name, *index.fields)): index.fields for index in collection.indexes}
+        self._types = _field_types(collection)
+        for field in self.fields:
+            if field in OWN_COLUMNS or field not in self._types:
+                raise ValueError(f"{self.name} cannot be indexed by {field!r}: no such scalar field")
+        self._moments = tuple(place for place, field in enumerate(self.fields) if self._is_moment(field))
+        self._pick = _picker(self.fields)
+
+    def _is_moment(self, field: str) -> bool:
+        return isinstance(self._types[field], msgspec.inspect.DateTimeType)
+
+    def columns(self, record: R) -> tuple[Value, ...]:
+        """The record's indexed fields as its columns hold them."""
+        values = self._pick(record)
+        if not self._moments:
+            return values
+        changed = list(values)
+        for place in self._moments:
+            value = changed[place]
+            if value is not None:
+                changed[place] = micros(cast(datetime, value))
+        return cast("tuple[Value, ...]", tuple(changed))
+
+    def value(self, field: str, scalar: Scalar) -> Value:
+        """The scalar as the field's column holds it. Raises `BadInput` if nothing is indexed by the field."""
+        self.check(field)
+        return micros(scalar) if isinstance(scalar, datetime) else scalar
+
+    def check(self, field: str) -> None:
+        """Raise `BadInput` naming the field if the collection has no index with it."""
+        if field not in self.collection.fields and field != "id":
+            raise BadInput(f"{self.name} are not indexed by {field!r}", field=field)
+
+    def scalar(self, field: str, value: Value) -> Scalar:
+        """The column's value, as a reading connection gives it, as the record has it."""
+        if value is None:
+            return None
+        if isinstance(value, bytes):
+            return value.decode()
+        kind = self._types[field]
+        if isinstance(kind, msgspec.inspect.DateTimeType):
+            return moment(cast(int, value))
+        return bool(value) if isinstance(kind, msgspec.inspect.BoolType) else value
+
+    def summed(self, field: str) -> str:
+        """SQL of an integer field, indexed or not; a field that JSON omits has its default."""
+        if not isinstance(self._types.get(field), msgspec.inspect.IntType):
+            raise BadInput(f"{self.name} have no integer field {field!r} to sum", field=field)
+        if field in self.fields or field == "version":
+            return quoted(field)
+        default = int(_default(self.collection, field) or 0)
+        return f"coalesce(json_extract(body, '$.{field}'), {default})"
+
+    def words(self, record: R) -> str:
+        """What search finds the record by; empty where the collection is not searched."""
+        return self.collection.words(record) if self.collection.words else ""
+
+    @property
+    def all_moved(self) -> tuple[str, ...]:
+        """As if every column and the words had changed."""
+        return (*self.fields, "_n")
+
+    def moved(self, known: R, stored: R, columns: tuple[Value, ...]) -> tuple[str, ...]:
+        """Columns in which a replaced record differs from the known one, and `_n` if its words differ."""
+        before = self.columns(known)
+        moved = tuple(
+            field for field, old, new in zip(self.fields, before, columns, strict=True) if old != new
+        )
+        return moved if self.words(known) == self.words(stored) else (*moved, "_n")
+
+    @lru_cache(maxsize=8)  # noqa: B019  # tables live as long as the program
+    def fetch_sql(self, ids: int) -> str:
+        """The statement that reads records by so many ids."""
+        marks = ", ".join("?" * ids)
+        return f"SELECT id, version, body FROM {quoted(self.name)} WHERE id IN ({marks})"  # noqa: S608
+
+    @lru_cache(maxsize=256)  # noqa: B019  # tables live as long as the program
+    def insert_sql(self, rows: int) -> str:
+        """One statement that inserts that many rows."""
+        names = ", ".join(quoted(field) for field in self.fields)
+        columns = f"_n, id, version, {names + ', ' if names else ''}body"
+        row = f"({'?, ' * (3 + len(self.fields))}CAST(? AS TEXT))"
+        return f"INSERT INTO {quoted(self.name)} ({columns}) VALUES {', '.join([row] * rows)}"  # noqa: S608
+
+    @lru_cache(maxsize=1024)  # noqa: B019
+    def update_sql(self, rows: int, moved: tuple[str, ...]) -> str:
+        """One statement that replaces that many rows; only indexes that hold a moved column are touched."""
+        changes = ", ".join(
+            f"{quoted(name)} = excluded.{quoted(name)}" for name in ("version", "body", *moved)
+        )
+        return f"{self.insert_sql(rows)} ON CONFLICT (id) DO UPDATE SET {changes}"
+
+
+def _structs(collection: Collection[R]) -> list[msgspec.inspect.StructType]:
+    kind = msgspec.inspect.type_info(collection.type)
+    members = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
+    return [member for member in members if isinstance(member, msgspec.inspect.StructType)]
+
+
+def _field_types(collection: Collection[R]) -> dict[str, msgspec.inspect.Type]:
+    """Types of the fields that every kind of record in the collection has, without their `| None`."""
+    structs = _structs(collection)
+    common = set.intersection(*({field.name for field in struct.fields} for struct in structs))
+    return {field.name: _required(field.type) for field in structs[0].fields if field.name in common}
+
+
+def _required(kind: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    if isinstance(kind, msgspec.inspect.UnionType):
+        kinds = [member for member in kind.types if not isinstance(member, msgspec.inspect.NoneType)]
+        return kinds[0] if len(kinds) == 1 else kind
+    return kind
+
+
+def _default(collection: Collection[R], name: str) -> int:
+    field = next(field for field in _structs(collection)[0].fields if field.name == name)
+    return field.default if isinstance(field.default, int) else 0
+
+
+def _picker(fields: tuple[str, ...]) -> Callable[[Any], tuple[Value, ...]]:
+    """`attrgetter` that gives a tuple however many fields there are."""
+    if not fields:
+        return lambda _: ()
+    if len(fields) == 1:
+        one = attrgetter(fields[0])
+        return lambda record: (one(record),)
+    return attrgetter(*fields)

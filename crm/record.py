@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -30,3 +32,8 @@ class NewId(Protocol):
 def now() -> datetime:
     """The wall clock, aware, UTC."""
     return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """32 hexadecimal digits: the first 12 are milliseconds, so ids made in a row lie together in an index."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"

@@ -1,0 +1,202 @@
+"""The command line: `onewindow serve`, `check`, `user add`, `token add`, `dead-letters`, `backup`, `demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from crm.errors import OnewindowError
+from onewindow import demo as demo_house
+from onewindow.check import check_installation
+from onewindow.control import tell
+from onewindow.core import data_directory
+from onewindow.serve import Addresses, run_until_stopped
+from onewindow.settings import Settings, load_settings
+from storage.sqlite import backup as copy_store
+
+T = TypeVar("T")
+out = Console()
+problems = Console(stderr=True)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run it on uvloop where the platform has it."""
+    try:
+        import uvloop  # noqa: PLC0415 - not every platform has it
+    except ImportError:
+        return asyncio.run(work)
+    return uvloop.run(work)
+
+
+def main() -> None:
+    """The program. What was done wrong is said in one line; the exit code is then 1."""
+    try:
+        cli(prog_name="onewindow", standalone_mode=True)
+    except* OnewindowError as errors:
+        for error in _leaves(errors):
+            problems.print(f"[bold red]onewindow:[/] {error}", highlight=False, markup=True)
+        sys.exit(1)
+
+
+def _leaves(errors: BaseExceptionGroup[OnewindowError]) -> list[OnewindowError]:
+    leaves: list[OnewindowError] = []
+    for error in errors.exceptions:
+        leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return leaves
+
+
+def config_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Every command reads the settings of one installation."""
+    return click.option(
+        "--config",
+        "config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=Path("onewindow.toml"),
+        show_default=True,
+        help="The settings of the installation.",
+    )(command)
+
+
+def _settings(config: Path) -> Settings:
+    settings = load_settings(config, os.environ)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    return settings
+
+
+@click.group()
+@click.version_option(package_name="onewindow")
+def cli() -> None:
+    """One window for every door a customer uses."""
+
+
+@cli.command()
+@config_option
+def serve(config: Path) -> None:
+    """Start the contact center and serve until it is told to stop."""
+
+    def ready(addresses: Addresses) -> None:
+        out.print(f"onewindow serves {addresses.http}", highlight=False)
+
+    run(run_until_stopped(_settings(config), ready))
+
+
+@cli.command()
+@config_option
+def check(config: Path) -> None:
+    """Say what is wrong with a configuration, without starting anything."""
+    findings = check_installation(_settings(config))
+    for finding in findings:
+        problems.print(f"[bold red]wrong:[/] {finding}", highlight=False)
+    if findings:
+        sys.exit(1)
+    out.print(f"{config}: all is well", highlight=False)
+
+
+@cli.group()
+def user() -> None:
+    """Employees who may sign in."""
+
+
+@user.command("add")
+@config_option
+@click.argument("login")
+@click.option("--name", default="", help="The name that colleagues and customers see.")
+@click.option("--role", default="agent", type=click.Choice(["agent", "supervisor", "admin"]))
+@click.option("--department", "departments", multiple=True, help="Id of a department he serves; repeatable.")
+@click.password_option(help="Asked for when not given.")
+def user_add(config: Path, **given: Any) -> None:
+    """Add an employee. Works while the server runs."""
+    given["departments"] = list(given["departments"])
+    run(tell(_settings(config), "add_user", **given))
+    out.print(f"{given['login']} may sign in now", highlight=False)
+
+
+@cli.group()
+def token() -> None:
+    """Bearer tokens for other systems."""
+
+
+@token.command("add")
+@config_option
+@click.argument("name")
+@click.option("--read-only", is_flag=True, help="It may read, but post nothing.")
+def token_add(config: Path, name: str, *, read_only: bool) -> None:
+    """Make a token. It is printed this once: the store keeps only its hash."""
+    said = run(tell(_settings(config), "add_token", name=name, writes=not read_only))
+    click.echo(said["token"])
+
+
+@cli.group("dead-letters")
+def dead_letters() -> None:
+    """Contacts that routing could not handle: kept whole, replayable."""
+
+
+@dead_letters.command("list")
+@config_option
+def dead_letters_list(config: Path) -> None:
+    """List those that wait, oldest first."""
+    letters = run(tell(_settings(config), "list_dead_letters"))["dead_letters"]
+    table = Table("id", "since", "channel", "attempts", "reason")
+    for letter in letters:
+        table.add_row(letter["id"], letter["at"], letter["channel"], letter["attempts"], letter["reason"])
+    out.print(table if letters else "No dead letters.")
+
+
+@dead_letters.command("replay")
+@config_option
+@click.argument("ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every one that waits.")
+def dead_letters_replay(config: Path, ids: tuple[str, ...], *, everything: bool) -> None:
+    """Route dead letters again, by id or all of them."""
+    settings = _settings(config)
+    if not ids and not everything:
+        raise click.UsageError("say which: ids, or --all")
+    if everything:
+        ids = tuple(letter["id"] for letter in run(tell(settings, "list_dead_letters"))["dead_letters"])
+    dead = 0
+    with Progress(console=problems, transient=True) as progress:
+        for letter_id in progress.track(ids, description="replaying"):
+            dead += bool(run(tell(settings, "replay_dead_letter", id=letter_id))["dead"])
+    out.print(f"{len(ids) - dead} replayed, {dead} still dead", highlight=False)
+    if dead:
+        sys.exit(1)
+
+
+@cli.command()
+@config_option
+@click.argument("to", type=click.Path(path_type=Path, dir_okay=False))
+def backup(config: Path, to: Path) -> None:
+    """Copy the store to a new file while the server runs."""
+    source = data_directory(_settings(config)) / "onewindow.sqlite"
+    with Progress(console=problems, transient=True) as progress:
+        task = progress.add_task("copying", total=None)
+        copy_store(
+            source, to, progress=lambda done, total: progress.update(task, completed=done, total=total)
+        )
+    out.print(f"{to}: {to.stat().st_size} bytes", highlight=False)
+
+
+@cli.command()
+@click.option(
+    "--traffic", type=click.FloatRange(min=0), default=0, help="New contacts a minute through the doors."
+)
+def demo(traffic: float) -> None:
+    """A small telecom operator to try everything with: nothing to set up, nothing leaves this machine."""
+    logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    run(demo_house.run_demo(os.environ, traffic=traffic, console=out))
+
+
+if __name__ == "__main__":
+    main()

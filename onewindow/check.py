@@ -1,0 +1,73 @@
+"""What is wrong with an installation, found before it is started."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from crm.errors import BadInput
+from onewindow.core import load_rules
+from onewindow.settings import Settings
+
+
+def check_installation(settings: Settings) -> list[str]:
+    """Sentences, each naming a setting and what was expected; none when all is well."""
+    findings = [*_rules(settings), *_data(settings), *_files(settings), *_ports(settings)]
+    if settings.email is None and settings.chat is None:
+        findings.append("email, chat: no channel is set up: add a table [email] or [chat]")
+    if settings.email and not settings.email.addresses and not settings.email.domains:
+        findings.append("email.addresses: expected at least one address or domain that is ours")
+    if settings.email and settings.relay is None:
+        findings.append("relay: mail comes in but no relay is set to answer through: add a table [relay]")
+    if settings.ui.public_url and not settings.ui.public_url.startswith(("https://", "http://")):
+        findings.append("ui.public_url: expected an address that begins with https:// or http://")
+    return findings
+
+
+def _rules(settings: Settings) -> list[str]:
+    try:
+        load_rules(settings)
+    except BadInput as error:
+        return [str(error)]
+    return []
+
+
+def _data(settings: Settings) -> list[str]:
+    data = Path(settings.home, settings.data)
+    there = next(path for path in (data, *data.parents) if path.exists())
+    if not there.is_dir():
+        return [f"data: {there} is a file: expected a directory"]
+    if not os.access(there, os.W_OK | os.X_OK):
+        return [f"data: {there} cannot be written to by this user"]
+    return []
+
+
+def _files(settings: Settings) -> list[str]:
+    if settings.email is None:
+        return []
+    named = {
+        "email.tls_certificate": settings.email.tls_certificate,
+        "email.tls_key": settings.email.tls_key,
+    }
+    return [
+        f"{name}: {path} cannot be read: expected a PEM file"
+        for name, path in named.items()
+        if path and not os.access(Path(settings.home, path), os.R_OK)
+    ]
+
+
+def _ports(settings: Settings) -> list[str]:
+    """Whether the doors could listen. A port that our own running server has is reported too: it is taken."""
+    wanted = [("http.port", settings.http.host, settings.http.port)]
+    if settings.email:
+        wanted.append(("email.port", settings.email.host, settings.email.port))
+    findings = []
+    for name, host, port in wanted:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                findings.append(f"{name}: cannot listen on {host}:{port}: {error.strerror}")
+    return findings

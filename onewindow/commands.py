@@ -1,0 +1,107 @@
+"""What an administrator does from the command line, wherever the store is open: here or in the server."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from argon2 import PasswordHasher
+from router.dead_letters import replay
+
+from crm.collections import DEAD_LETTERS, DEPARTMENTS, EMPLOYEES, TOKENS
+from crm.dead_letter import DeadLetter
+from crm.employee import ApiToken, Employee, Role
+from crm.errors import BadInput
+from crm.record import new_id, now
+from crm.store import Insert, Order, equals
+from onewindow.core import Core
+
+ROLES: tuple[Role, ...] = ("agent", "supervisor", "admin")
+LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
+MIN_PASSWORD = 8
+
+
+async def add_user(
+    core: Core,
+    *,
+    login: str,
+    name: str,
+    password: str,
+    role: str = "agent",
+    departments: list[str] | None = None,
+) -> dict[str, Any]:
+    """A new employee who may sign in. Raises `BadInput`."""
+    if not LOGIN.fullmatch(login):
+        raise BadInput("login: expected 2 to 64 of a-z, 0-9 and . _ @ -", field="login")
+    if role not in ROLES:
+        raise BadInput(f"role: expected one of {', '.join(ROLES)}", field="role")
+    if len(password) < MIN_PASSWORD:
+        raise BadInput(f"password: expected at least {MIN_PASSWORD} characters", field="password")
+    if await core.store.find(EMPLOYEES, equals("login", login), limit=1):
+        raise BadInput(f"login: {login} is taken", field="login")
+    wanted = departments or [core.book.default_department]
+    known = await core.store.get_many(DEPARTMENTS, wanted)
+    if missing := [one for one in wanted if one not in known]:
+        everything = await core.store.find(DEPARTMENTS, limit=1000)
+        there = ", ".join(department.id for department in everything)
+        raise BadInput(f"department: there is no {missing[0]}; there are {there}", field="departments")
+    employee = Employee(
+        id=new_id(),
+        login=login,
+        name=name or login,
+        role=next(known_role for known_role in ROLES if known_role == role),
+        department_ids=tuple(wanted),
+        password_hash=PasswordHasher().hash(password),
+    )
+    await core.store.commit([Insert(EMPLOYEES, employee)])
+    return {"id": employee.id, "login": login}
+
+
+async def add_token(core: Core, *, name: str, writes: bool = True) -> dict[str, Any]:
+    """A bearer token for another system. It is shown this once: the store keeps only its hash."""
+    if not name.strip():
+        raise BadInput("name: expected the name of the system that will use the token", field="name")
+    token = f"ow_{secrets.token_urlsafe(32)}"
+    await core.store.commit([Insert(TOKENS, api_token(token, name, writes=writes))])
+    return {"token": token}
+
+
+def api_token(token: str, name: str, *, writes: bool) -> ApiToken:
+    """The record of a token."""
+    id_ = sha256(token.encode()).hexdigest()
+    return ApiToken(id=id_, name=name, created_at=now(), writes=writes)
+
+
+async def list_dead_letters(core: Core) -> dict[str, Any]:
+    """Contacts that routing could not handle and nobody replayed yet, oldest first."""
+    letters = await core.store.find(DEAD_LETTERS, equals("state", "waiting"), order=Order("at"), limit=10_000)
+    return {"dead_letters": [_row(letter) for letter in letters]}
+
+
+async def replay_dead_letter(core: Core, *, id: str) -> dict[str, Any]:
+    """Route one dead letter again."""
+    receipt = await replay(core.store, core.intake, id)
+    return {"id": id, "case_id": receipt.case_id, "dead": receipt.dead_letter}
+
+
+def _row(letter: DeadLetter) -> dict[str, str]:
+    return {
+        "id": letter.id,
+        "at": letter.at.isoformat(timespec="seconds"),
+        "channel": letter.channel,
+        "reason": letter.reason,
+        "attempts": str(letter.attempts),
+    }
+
+
+Command = Callable[..., Awaitable[dict[str, Any]]]
+
+COMMANDS: Mapping[str, Command] = {
+    "add_user": add_user,
+    "add_token": add_token,
+    "list_dead_letters": list_dead_letters,
+    "replay_dead_letter": replay_dead_letter,
+}

@@ -37,6 +37,12 @@ def held(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def made_private(path: Path) -> Path:
+    """The file, made if missing, readable by its owner alone: all the customers are in it."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    return path
+
+
 def connect(path: Path, *, patience: float, cache: int = 8 * MEBIBYTE) -> sqlite3.Connection:
     """A connection that waits `patience` seconds for a lock and caches that many bytes of pages.
 

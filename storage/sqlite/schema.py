@@ -9,7 +9,7 @@ from pathlib import Path
 
 from crm.errors import StoreUnusable
 from crm.record import Record
-from storage.sqlite.file import MEBIBYTE, connect
+from storage.sqlite.file import MEBIBYTE, connect, made_private
 from storage.sqlite.table import Table, quoted
 from storage.sqlite.words import WORDS_VERSION
 
@@ -34,7 +34,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first,)
 def prepare(path: Path, tables: Iterable[Table[Record]]) -> sqlite3.Connection:
     """The writing connection of a store whose schema is what these tables ask for."""
     try:
-        db = connect(path, patience=5.0, cache=32 * MEBIBYTE)
+        db = connect(made_private(path), patience=5.0, cache=32 * MEBIBYTE)
         try:
             _bring_up_to_date(db, path, list(tables))
         except BaseException:

@@ -29,6 +29,9 @@ LOOKED_AT = 200
 IDLE = 5.0
 """Seconds after which a round is made though nothing was heard."""
 
+BREATH = 0.05
+"""Seconds between rounds at least: under load many changes are seen to in one round."""
+
 
 class Candidate(NamedTuple):
     """An agent who could get a case: his load is the open cases in his hands that wait for us."""
@@ -112,12 +115,14 @@ class Dispatch:
                 pause = await self.round()
             except OnewindowError as error:
                 log.warning("dispatch waits: %s", type(error).__name__)
-            self._wake.clear()
+            await asyncio.sleep(BREATH)
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
             except TimeoutError:
                 continue
+            finally:
+                self._wake.clear()
 
     async def round(self) -> float:
         """Take back what ran out, hand out what waits; seconds until there is something to do again."""

@@ -76,6 +76,11 @@ def _candidates(
     return candidates
 
 
+def may_join_without_reference(contact: Contact) -> bool:
+    """Whether the customer's other cases matter: only then are they read."""
+    return contact.channel in CONVERSATIONS or _ANSWER_PREFIX.match(contact.subject) is not None
+
+
 def bare_subject(subject: str) -> str:
     """The subject without `Re:`, `Fwd:`, «Отв:» and the like, for comparing."""
     return " ".join(_ANSWER_PREFIX.sub("", subject).split()).casefold()

@@ -15,7 +15,7 @@ from crm.dead_letter import DeadLetter
 from crm.record import Clock, NewId
 from crm.store import Order, Store, equals
 from router.identity import normalise
-from router.joining import Found, join
+from router.joining import Found, join, may_join_without_reference
 from router.numbers import CaseNumbers
 from router.plan import Opening, Plan
 from router.rules import Facts, RuleBook, decide
@@ -53,6 +53,7 @@ class Walk:
         self._new_id = new_id
         self._region = region
         self._numbers = CaseNumbers(store)
+        self._asks_for_cases = any(rule.when.open_cases is not None for rule in book.rule)
 
     async def plan(
         self, arrivals: Sequence[Arrival], replays: Collection[str] = ()
@@ -97,13 +98,18 @@ class Walk:
         addresses = await self._store.get_many(ADDRESSES, set(filter(None, address_ids)))
         named = {contact.thread for contact in contacts if contact.thread}
         named |= {found[other].case_id for other in about if other in found}
-        owners = {address.customer_id for address in addresses.values()}
-        owners |= {contact.customer_id for contact in contacts if contact.customer_id}
+        owner_of = {address_id: address.customer_id for address_id, address in addresses.items()}
+        owners = {*owner_of.values(), *(contact.customer_id for contact in contacts if contact.customer_id)}
+        talking = {
+            contact.customer_id or owner_of.get(address_id, "")
+            for contact, address_id in zip(contacts, address_ids, strict=True)
+            if self._asks_for_cases or may_join_without_reference(contact)
+        } - {""}
         cases = await self._store.get_many(CASES, named)
         customers = await self._store.get_many(CUSTOMERS, owners)
-        recent = [await self._recent_cases(owner) for owner in owners]
+        recent = [await self._recent_cases(owner) for owner in talking]
         plan.know(addresses, cases.values(), *recent)
-        cases_of = {owner: [case.id for case in its] for owner, its in zip(owners, recent, strict=True)}
+        cases_of = {owner: [case.id for case in its] for owner, its in zip(talking, recent, strict=True)}
         return _Known(found, dead, customers, cases_of)
 
     async def _recent_cases(self, customer_id: str) -> list[Case]:

@@ -15,13 +15,16 @@ from crm.dead_letter import DeadLetter
 from crm.record import Clock, NewId
 from crm.store import Order, Store, equals
 from router.identity import normalise
-from router.joining import Found, join, may_join_without_reference
+from router.joining import CONVERSATIONS, Found, join, may_join_without_reference
 from router.numbers import CaseNumbers
 from router.plan import Opening, Plan
 from router.rules import Facts, RuleBook, decide
 
 RECENT_CASES = 20
 """How many of a customer's latest cases are looked at for one to join."""
+
+REMEMBERED_TALKS = 50_000
+"""Talks that go on whose case is remembered."""
 
 
 class _Known(NamedTuple):
@@ -53,6 +56,7 @@ class Walk:
         self._new_id = new_id
         self._region = region
         self._numbers = CaseNumbers(store)
+        self._talks: dict[tuple[str, str], str] = {}
         self._asks_for_cases = any(rule.when.open_cases is not None for rule in book.rule)
 
     async def plan(
@@ -100,17 +104,36 @@ class Walk:
         named |= {found[other].case_id for other in about if other in found}
         owner_of = {address_id: address.customer_id for address_id, address in addresses.items()}
         owners = {*owner_of.values(), *(contact.customer_id for contact in contacts if contact.customer_id)}
-        talking = {
-            contact.customer_id or owner_of.get(address_id, "")
+        owned = [
+            (contact.customer_id or owner_of.get(address_id, ""), contact)
             for contact, address_id in zip(contacts, address_ids, strict=True)
-            if self._asks_for_cases or may_join_without_reference(contact)
-        } - {""}
-        cases = await self._store.get_many(CASES, named)
+        ]
+        plan.know(addresses, (await self._store.get_many(CASES, named)).values())
+        cases_of = await self._cases_of(plan, owned)
         customers = await self._store.get_many(CUSTOMERS, owners)
-        recent = [await self._recent_cases(owner) for owner in talking]
-        plan.know(addresses, cases.values(), *recent)
-        cases_of = {owner: [case.id for case in its] for owner, its in zip(talking, recent, strict=True)}
         return _Known(found, dead, customers, cases_of)
+
+    async def _cases_of(self, plan: Plan, owned: Sequence[tuple[str, Contact]]) -> dict[str, list[str]]:
+        """Ids of the cases that these contacts may join by talk or subject, by customer."""
+        cases_of: dict[str, list[str]] = {}
+        for owner, contact in owned:
+            if not owner or owner in cases_of:
+                continue
+            talk = await self._talk_of(contact.channel, owner)
+            if talk:
+                plan.know({}, [talk])
+                cases_of[owner] = [talk.id]
+            elif self._asks_for_cases or may_join_without_reference(contact):
+                recent = await self._recent_cases(owner)
+                plan.know({}, recent)
+                cases_of[owner] = [case.id for case in recent]
+        return cases_of
+
+    async def _talk_of(self, channel: str, owner: str) -> Case | None:
+        """The case of the talk that goes on with a customer, as remembered: most messages of a talk follow
+        one another, and asking the store for the customer's cases each time costs more than all the rest."""
+        case = await self._store.get(CASES, self._talks.get((channel, owner), ""))
+        return case if case and case.open and case.channel == channel and case.customer_id == owner else None
 
     async def _recent_cases(self, customer_id: str) -> list[Case]:
         mine, order = equals("customer_id", customer_id), Order("opened_at", descending=True)
@@ -127,18 +150,26 @@ class Walk:
             by_reference=_referenced(plan, known, contact),
             of_customer=[plan.cases[id_] for id_ in plan.cases_of(owner, known.cases_of)],
         )
-        joined = join(contact, owner, candidates, plan.at)
-        if joined.case and joined.case.customer_id != owner:
-            trace = (Step(code="from_other_address"), *joined.trace)
-        elif owner:
-            trace = (Step(code="known_customer"), *joined.trace)
-        else:
-            owner = self._new_customer(plan, contact, address_id).id
-            trace = (Step(code="new_customer"), *joined.trace)
-        case = joined.case or self._open(plan, known, contact, owner=owner, trace=trace)
+        case, trace = join(contact, owner, candidates, plan.at)
+        if case is None:
+            met = Step(code="known_customer" if owner else "new_customer")
+            owner = owner or self._new_customer(plan, contact, address_id).id
+            case = self._open(plan, known, contact, owner=owner, trace=(met, *trace))
+            trace = ()
+        elif case.customer_id != owner:
+            trace = (Step(code="from_other_address"), *trace)
+        elif contact.channel in CONVERSATIONS and case.open:
+            trace = ()  # the talk goes on: to say so at every message would only bury the rest
+        if contact.channel in CONVERSATIONS:
+            self._remember_talk(contact.channel, case)
         if about and contact.report:
             plan.report(about, contact.report)
-        return plan.add_contact(contact, case, trace if joined.case else (), self._new_id())
+        return plan.add_contact(contact, case, trace, self._new_id())
+
+    def _remember_talk(self, channel: str, case: Case) -> None:
+        self._talks[channel, case.customer_id] = case.id
+        if len(self._talks) > REMEMBERED_TALKS:
+            del self._talks[next(iter(self._talks))]
 
     def _open(
         self, plan: Plan, known: _Known, contact: Contact, *, owner: str, trace: tuple[Step, ...]

@@ -109,9 +109,15 @@ class SqliteStore:
             await self._commits.submit(changes, blobs or {})
 
     async def read_blob(self, id: str) -> bytes | None:
+        if not _can_be_stored(id):
+            return None
         sql = "SELECT content FROM _blobs WHERE id = ?"
         row = await self._reader.elsewhere(lambda db: db.execute(sql, (id,)).fetchone())
         return None if row is None else row[0]
+
+    async def settle(self) -> None:
+        """Finish the upkeep that is put off while commits come, such as indexing words."""
+        await self._commits.settle()
 
     async def _change(self, write: Write) -> Change:
         """The write with its row worked out; of a replace, which of its columns move."""
@@ -149,7 +155,7 @@ class SqliteStore:
 
 def _can_be_stored(id: str) -> bool:
     """Half of a surrogate pair is no text: a record of such an id cannot be."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in id)
+    return id.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in id)
 
 
 def _key(table: Table[R], by: Sequence[str], row: Row) -> tuple[Scalar, ...]:

@@ -36,6 +36,10 @@ lint: venv ## Check format, style, types and import contracts only
 bench: venv ## Measure; ARGS="…" passes options
 	@$(PY) -m tests.bench $(ARGS)
 
+.PHONY: messages
+messages: venv ## Bring the catalogues of both languages up to date with what the pages say
+	@$(PY) -m tests.messages
+
 .PHONY: format
 format: venv ## Bring the code to the house format
 	$(ENV)/bin/ruff check --fix-only --quiet .

@@ -1,0 +1,33 @@
+"""Puts the pages together: what is open to everybody, what lies behind the sign-in, and the borders."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from agent_ui import assets, events, inbox, me, signin
+from agent_ui.borders import answer_errors
+from agent_ui.headers import add_security_headers
+from agent_ui.pages import PAGES, Pages
+from agent_ui.rooms import ROOMS, Rooms
+from agent_ui.visit import Route, behind_sign_in
+
+BEHIND_SIGN_IN: tuple[Route, ...] = (
+    *signin.ROUTES,
+    *me.ROUTES,
+    *inbox.ROUTES,
+    *events.ROUTES,
+)
+
+
+def make_app(rooms: Rooms) -> web.Application:
+    """The pages as an application of their own; the doors that speak HTTP are mounted on it."""
+    app = web.Application(middlewares=[answer_errors], client_max_size=rooms.settings.upload_bytes)
+    app[ROOMS] = rooms
+    app[PAGES] = Pages(rooms.settings.product)
+    app[signin.GUESSES] = signin.new_guesses()
+    app[events.WIRES] = events.Wires()
+    app.on_shutdown.append(events.hang_up)
+    app.on_response_prepare.append(add_security_headers)
+    app.add_routes([*assets.ROUTES, *signin.PUBLIC_ROUTES])
+    app.add_routes([behind_sign_in(route) for route in BEHIND_SIGN_IN])
+    return app

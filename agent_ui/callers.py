@@ -1,0 +1,46 @@
+"""Who is calling: the address and the origin of a request, also when a proxy stands before us."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from aiohttp import web
+
+from agent_ui.rooms import Network, UiSettings
+
+
+def caller_ip(request: web.Request, trusted: tuple[Network, ...]) -> str:
+    """The nearest address that is not a proxy of ours; what strangers put before it is not believed."""
+    forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+    address = request.remote or ""
+    while _is_trusted(address, trusted) and forwarded:
+        before = forwarded.pop().strip()
+        if not before:
+            break
+        address = before
+    return address[:45]
+
+
+def own_origin(request: web.Request, settings: UiSettings) -> str:
+    """What a browser that shows our page puts into its Origin header."""
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
+    scheme = request.scheme
+    if _is_trusted(request.remote or "", settings.trusted_proxies):
+        scheme = request.headers.get("X-Forwarded-Proto", scheme)
+    return f"{scheme}://{request.host}"
+
+
+def is_from_elsewhere(request: web.Request, settings: UiSettings) -> bool:
+    """Another site's page sent this request. Browsers say so; who is no browser has no cookies to abuse."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        return True
+    return request.headers.get("Origin", own_origin(request, settings)) != own_origin(request, settings)
+
+
+def _is_trusted(address: str, trusted: tuple[Network, ...]) -> bool:
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    return any(ip in network for network in trusted if network.version == ip.version)

@@ -1,0 +1,94 @@
+"""Codes in words: every code of the records that a page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent_ui.words import mark
+
+LABELS: Mapping[str, Mapping[str, str]] = {
+    "state": {
+        "queued": mark("In the queue"),
+        "reserved": mark("Offered"),
+        "assigned": mark("In work"),
+        "closed": mark("Closed"),
+    },
+    "priority": {
+        "1": mark("Urgent"),
+        "2": mark("High"),
+        "3": mark("Normal"),
+        "4": mark("Low"),
+    },
+    "channel": {
+        "email": mark("E-mail"),
+        "chat": mark("Web chat"),
+        "telegram": mark("Telegram"),
+        "phone": mark("Phone"),
+        "fax": mark("Fax"),
+        "letter": mark("Letter"),
+        "visit": mark("Visit"),
+        "call": mark("Phone call"),
+        "desk": mark("Desk"),
+        "api": mark("Another system"),
+    },
+    "address": {
+        "email": mark("E-mail"),
+        "phone": mark("Phone"),
+        "visitor": mark("Web chat"),
+        "telegram": mark("Telegram"),
+        "fax": mark("Fax"),
+        "postal": mark("Postal address"),
+        "api": mark("Another system"),
+        "unknown": mark("Unknown"),
+    },
+    "decision": {
+        "solved": mark("Solved"),
+        "informed": mark("Informed"),
+        "promised": mark("Promised"),
+        "compensated": mark("Compensated"),
+        "order_taken": mark("Order taken"),
+        "visit_arranged": mark("Visit arranged"),
+        "refused": mark("Refused"),
+        "withdrawn": mark("Withdrawn by the customer"),
+        "duplicate": mark("Duplicate"),
+        "not_ours": mark("Not ours"),
+        "spam": mark("Spam"),
+    },
+    "delivery": {
+        "queued": mark("Waiting to be sent"),
+        "sent": mark("Sent"),
+        "delivered": mark("Delivered"),
+        "bounced": mark("Came back undelivered"),
+        "failed": mark("Not sent"),
+    },
+    "automatic": {
+        "reply": mark("Automatic reply"),
+        "bounce": mark("Delivery report"),
+        "list": mark("Mailing list"),
+        "notice": mark("Automatic notice"),
+    },
+    "segment": {
+        "resident": mark("Resident"),
+        "business": mark("Business"),
+        "corporate": mark("Corporate"),
+        "vip": mark("VIP"),
+    },
+    "customer_kind": {"person": mark("Person"), "company": mark("Company")},
+    "subscription": {
+        "pending": mark("Being connected"),
+        "active": mark("Active"),
+        "suspended": mark("Suspended"),
+        "terminated": mark("Terminated"),
+    },
+    "role": {
+        "agent": mark("Agent"),
+        "supervisor": mark("Supervisor"),
+        "admin": mark("Administrator"),
+    },
+    "status": {
+        "ready": mark("Ready"),
+        "away": mark("Away"),
+        "offline": mark("Offline"),
+    },
+    "language": {"en": "English", "ru": "Русский"},
+}

@@ -50,7 +50,9 @@ class CommitQueue:
         self._closed = False
         self._roused = False
         self._just_indexed = False
+        self._resting = False  # upkeep failed a moment ago
         self._after_large = False
+        self._settling = False
         self._quiet: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -84,14 +86,20 @@ class CommitQueue:
         if self._since_checkpoint > CHECKPOINT_BYTES:
             self._since_checkpoint = 0
             self._run(self._writer.checkpoint, self._tended)
-        elif unindexed >= INDEXED_AT_ONCE and not (waiting and self._just_indexed) and not self._closed:
+        elif self._must_index(unindexed) and not (waiting and self._just_indexed):
             self._index()
         elif waiting:
             self._hand_over()
         else:
+            self._settling = False
             self._idle.set()
             if unindexed:
                 self._later(INDEX_WHEN_QUIET)
+
+    def _must_index(self, unindexed: int) -> bool:
+        if self._closed or self._resting:
+            return False
+        return unindexed >= (1 if self._settling else INDEXED_AT_ONCE)
 
     def _run(self, job: Callable[[], T], done: Callable[[asyncio.Future[T]], None]) -> None:
         self._busy = True
@@ -157,7 +165,8 @@ class CommitQueue:
 
     def _index_if_quiet(self) -> None:
         self._quiet = None
-        if not self._busy and self._writer.unindexed and not self._closed:
+        self._resting = False
+        if not self._busy and self._writer.unindexed:
             self._index()
 
     def _index(self) -> None:
@@ -170,7 +179,16 @@ class CommitQueue:
         failure = job.exception()
         if failure is not None:
             log.error("upkeep of the store failed", exc_info=failure)
+            self._settling, self._resting = False, True
+            self._later(INDEX_AGAIN)
         self._next()
+
+    async def settle(self) -> None:
+        """Finish what is put off while commits come: afterwards the search index has every record."""
+        self._settling = True
+        self._idle.clear()
+        self._next()
+        await self._idle.wait()
 
     async def close(self) -> None:
         """Let what waits land; then nothing more is taken."""

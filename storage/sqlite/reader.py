@@ -14,7 +14,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
-from crm.errors import StoreDown
+from crm.errors import BadInput, StoreDown
 from storage.sqlite.file import connect_reader
 from storage.sqlite.table import Value
 
@@ -72,6 +72,8 @@ class Reader:
             return self._here.db.execute(sql, values).fetchall()
         except sqlite3.OperationalError:
             return None  # too long or locked just now: the thread has time, and says what is wrong if it is
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise _no_such_value(error) from error
 
     async def elsewhere(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """What the job returns, run with a connection in a thread. Raises `StoreDown`."""
@@ -85,6 +87,8 @@ class Reader:
             raise StoreDown("the store did not answer in time") from error
         except sqlite3.DatabaseError as error:
             raise StoreDown(f"the store cannot be read: {error}") from error
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise _no_such_value(error) from error
         finally:
             self._waiting -= 1
 
@@ -102,3 +106,10 @@ class Reader:
         self._threads.shutdown(cancel_futures=True)
         for line in (self._here, *self._lines):
             line.db.close()
+
+
+def _no_such_value(error: Exception) -> BadInput:
+    text = isinstance(error, UnicodeEncodeError)
+    return BadInput(
+        f"no record can hold {'half of a surrogate pair' if text else 'a number of over 64 bits'}"
+    )

@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from crm.errors import StoreUnusable
 from crm.record import Record
 from storage.sqlite.file import MEBIBYTE, connect, made_private
@@ -32,7 +34,10 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first,)
 
 
 def prepare(path: Path, tables: Iterable[Table[Record]]) -> sqlite3.Connection:
-    """The writing connection of a store whose schema is what these tables ask for."""
+    """The writing connection of a store whose schema is what these tables ask for.
+
+    Raises `StoreUnusable`; the file is then as it was.
+    """
     try:
         db = connect(made_private(path), patience=5.0, cache=32 * MEBIBYTE)
         try:
@@ -41,10 +46,28 @@ def prepare(path: Path, tables: Iterable[Table[Record]]) -> sqlite3.Connection:
             db.close()
             raise
     except sqlite3.DatabaseError as error:
+        raise StoreUnusable(f"{path} cannot be opened as a store: {error}. {_remedy(error)}") from error
+    except OSError as error:
         raise StoreUnusable(
-            f"{path} cannot be opened as a store: {error}. Restore it from a backup."
+            f"{path} cannot be opened: {error.strerror}. Check the data directory."
+        ) from error
+    except msgspec.DecodeError as error:
+        raise StoreUnusable(
+            f"{path} has records that this release cannot read ({error}): install the release that wrote it."
         ) from error
     return db
+
+
+def _remedy(error: sqlite3.DatabaseError) -> str:
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the high bytes say where it happened
+        case sqlite3.SQLITE_FULL:
+            return "Make room on the disk."
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return "Close the program that holds it."
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return "Check who may write to the data directory."
+        case _:
+            return "Restore it from a backup."
 
 
 def _bring_up_to_date(db: sqlite3.Connection, path: Path, tables: list[Table[Record]]) -> None:
@@ -54,6 +77,8 @@ def _bring_up_to_date(db: sqlite3.Connection, path: Path, tables: list[Table[Rec
             f"{path} was written by a newer onewindow (schema {version}, this one knows {len(MIGRATIONS)}): "
             "install that release again, or restore a backup made before the update."
         )
+    if not version and db.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise StoreUnusable(f"{path} belongs to another program: name another data directory.")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("BEGIN IMMEDIATE")
@@ -67,7 +92,8 @@ def _bring_up_to_date(db: sqlite3.Connection, path: Path, tables: list[Table[Rec
             if table.collection.words:
                 _fit_search(db, table)
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:
+            db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
 

@@ -57,6 +57,7 @@ class Table(Generic[R]):
                 raise ValueError(f"{self.name} cannot be indexed by {field!r}: no such scalar field")
         self._moments = tuple(place for place, field in enumerate(self.fields) if self._is_moment(field))
         self._pick = _picker(self.fields)
+        self._sums: dict[str, str] = {}
 
     def _is_moment(self, field: str) -> bool:
         return isinstance(self._types[field], msgspec.inspect.DateTimeType)
@@ -96,6 +97,11 @@ class Table(Generic[R]):
 
     def summed(self, field: str) -> str:
         """SQL of an integer field, indexed or not; a field that JSON omits has its default."""
+        if field not in self._sums:
+            self._sums[field] = self._sum(field)
+        return self._sums[field]
+
+    def _sum(self, field: str) -> str:
         if not isinstance(self._types.get(field), msgspec.inspect.IntType):
             raise BadInput(f"{self.name} have no integer field {field!r} to sum", field=field)
         if field in self.fields or field == "version":

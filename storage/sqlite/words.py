@@ -30,7 +30,8 @@ SHORTEST_BEGINNING = 3
 SHORTEST_NUMBER = 5
 
 _WORD = re.compile(r"[^\W_]+")
-_COMBINING = re.compile(r"[\u0300-\u036f]")
+_UNUSUAL = re.compile(r"[^\0-\u012f\u0131-\u017e\u0400-\u0527\u2010-\u205e\u20a0-\u20b9\u2116\u2122]")
+_NO_LETTER = re.compile(r"[^\w\s]|[\u19b0-\u19c9\u1cf2\u1cf3]")
 _NUMBER = re.compile(r"[\d\s()+.\-]*")
 _CYRILLIC = re.compile(r"[а-я]")
 _LATIN = re.compile(r"[a-z]")
@@ -42,8 +43,10 @@ EXACT, SAME_WORD, BEGINNING = 3, 2, 1
 def indexable(text: str) -> str:
     """The text as the index sees it: composed letters, ё as е. FTS5 itself folds the case."""
     text = text[:LONGEST_TEXT]
-    if _COMBINING.search(text):
-        text = unicodedata.normalize("NFC", text)
+    if _UNUSUAL.search(text):
+        # FTS5 takes whatever is younger than Unicode 6.1, such as ₽ and most emoji, for a letter of the word
+        # that it follows; and a few vowels of New Tai Lue and Vedic for none.
+        text = _NO_LETTER.sub(" ", unicodedata.normalize("NFC", text.replace("İ", "I")).lower())
     return text.replace("ё", "е").replace("Ё", "Е")
 
 
@@ -138,15 +141,7 @@ def _read_words(folded: str) -> list[Word]:
 
 
 def _read_tokens(part: str) -> list[Token]:
-    return [_read_token(word) for word in _WORD.findall(part)[:MOST_WORDS] if _known_to_fts(word)]
-
-
-def _known_to_fts(word: str) -> bool:
-    """FTS5 knows the letters of Unicode 6.1; what was a letter in 3.2 is one there.
-
-    A younger letter would split the word into a phrase, which an index without positions cannot look up.
-    """
-    return all(unicodedata.ucd_3_2_0.category(letter)[0] in "LN" for letter in word)
+    return [_read_token(word) for word in _WORD.findall(part)[:MOST_WORDS]]
 
 
 def _read_token(word: str) -> Token:

@@ -1,0 +1,1 @@
+"""Claims about the embedded engine alone: plans, schema, faults, copies."""

@@ -144,9 +144,8 @@ def _changed(customer: Customer, changes: Mapping[str, Any]) -> Customer:
     try:
         changed = msgspec.convert({**msgspec.to_builtins(customer), **changes}, Customer)
     except msgspec.ValidationError as error:
-        said, _, _ = str(error).partition(" - at ")
-        field = _PATH.search(str(error))
-        raise BadInput(f"{said}.", field=field[1] if field else "") from error
+        path = _PATH.search(str(error))
+        raise BadInput("This value is not possible here.", field=path[1] if path else "") from error
     preferences = changed.preferences
     texts = {
         "name": (changed.name,),
@@ -158,7 +157,7 @@ def _changed(customer: Customer, changes: Mapping[str, Any]) -> Customer:
     }
     for name, values in texts.items():
         if len(values) > MOST or any(len(value) > LONGEST for value in values):
-            raise BadInput(f"At most {MOST} values of {LONGEST} characters each.", field=name)
+            raise BadInput("This is longer than anybody could read.", field=name)
     for name in ("quiet_from", "quiet_until"):
         if (clock := getattr(preferences, name)) and not _CLOCK.fullmatch(clock):
             raise BadInput("A time is written like 22:00.", field=f"preferences.{name}")

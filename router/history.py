@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import NamedTuple
 
@@ -65,20 +64,14 @@ async def attach_history(store: Store, customer_id: str, *, recent: int = 50) ->
     if customer is None:
         raise NotFound("There is no customer of that id.", field="customer_id")
     mine = equals("customer_id", customer_id)
-    timeline, addresses, open_cases, totals, subscriptions = await asyncio.gather(
-        read_timeline(store, customer_id, limit=recent),
-        store.find(ADDRESSES, mine),
-        find_open_cases(store, customer_id),
-        count_totals(store, customer_id),
-        store.find(SUBSCRIPTIONS, mine, order=Order("since", descending=True)),
-    )
+    timeline = await read_timeline(store, customer_id, limit=recent)
     return History(
         customer=customer,
-        addresses=tuple(addresses),
-        open_cases=tuple(open_cases),
+        addresses=tuple(await store.find(ADDRESSES, mine)),
+        open_cases=tuple(await find_open_cases(store, customer_id)),
         recent=timeline.items,
-        totals=totals,
-        subscriptions=tuple(subscriptions),
+        totals=await count_totals(store, customer_id),
+        subscriptions=tuple(await store.find(SUBSCRIPTIONS, mine, order=Order("since", descending=True))),
     )
 
 
@@ -105,12 +98,9 @@ async def count_totals(store: Store, customer_id: str) -> Totals:
 
 async def _read(store: Store, whose: Where, *, before: str, limit: int) -> Timeline:
     after = _read_cursor(before) if before else None
-    contacts, entries = await asyncio.gather(
-        store.find(
-            CONTACTS, whose, order=Order("received_at", descending=True), limit=limit + 1, after=after
-        ),
-        store.find(ENTRIES, whose, order=Order("at", descending=True), limit=limit + 1, after=after),
-    )
+    latest, last = Order("received_at", descending=True), Order("at", descending=True)
+    contacts = await store.find(CONTACTS, whose, order=latest, limit=limit + 1, after=after)
+    entries = await store.find(ENTRIES, whose, order=last, limit=limit + 1, after=after)
     items: list[TimelineItem] = [*contacts, *entries]
     items.sort(key=lambda item: (happened_at(item), item.id), reverse=True)
     page = tuple(items[:limit])

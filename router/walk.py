@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
@@ -56,7 +57,7 @@ class Walk:
         self._new_id = new_id
         self._region = region
         self._numbers = CaseNumbers(store)
-        self._talks: dict[tuple[str, str], str] = {}
+        self._talks: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._asks_for_cases = any(rule.when.open_cases is not None for rule in book.rule)
 
     async def plan(
@@ -169,7 +170,7 @@ class Walk:
     def _remember_talk(self, channel: str, case: Case) -> None:
         self._talks[channel, case.customer_id] = case.id
         if len(self._talks) > REMEMBERED_TALKS:
-            del self._talks[next(iter(self._talks))]
+            self._talks.popitem(last=False)
 
     def _open(
         self, plan: Plan, known: _Known, contact: Contact, *, owner: str, trace: tuple[Step, ...]

@@ -16,10 +16,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from crm.errors import OnewindowError
-from onewindow import demo as demo_house
 from onewindow.check import check_installation
 from onewindow.control import tell
 from onewindow.core import data_directory
+from onewindow.demo.running import run_demo
 from onewindow.serve import Addresses, run_until_stopped
 from onewindow.settings import Settings, load_settings
 from storage.sqlite import backup as copy_store
@@ -195,7 +195,7 @@ def backup(config: Path, to: Path) -> None:
 def demo(traffic: float) -> None:
     """A small telecom operator to try everything with: nothing to set up, nothing leaves this machine."""
     logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    run(demo_house.run_demo(os.environ, traffic=traffic, console=out))
+    run(run_demo(os.environ, traffic=traffic, console=out))
 
 
 if __name__ == "__main__":

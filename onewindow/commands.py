@@ -9,7 +9,6 @@ from hashlib import sha256
 from typing import Any
 
 from argon2 import PasswordHasher
-from router.dead_letters import replay
 
 from crm.collections import DEAD_LETTERS, DEPARTMENTS, EMPLOYEES, TOKENS
 from crm.dead_letter import DeadLetter
@@ -18,6 +17,7 @@ from crm.errors import BadInput
 from crm.record import new_id, now
 from crm.store import Insert, Order, equals
 from onewindow.core import Core
+from router.dead_letters import replay
 
 ROLES: tuple[Role, ...] = ("agent", "supervisor", "admin")
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
@@ -54,10 +54,15 @@ async def add_user(
         name=name or login,
         role=next(known_role for known_role in ROLES if known_role == role),
         department_ids=tuple(wanted),
-        password_hash=PasswordHasher().hash(password),
+        password_hash=hash_password(password),
     )
     await core.store.commit([Insert(EMPLOYEES, employee)])
     return {"id": employee.id, "login": login}
+
+
+def hash_password(password: str) -> str:
+    """argon2id, as a PHC string."""
+    return PasswordHasher().hash(password)
 
 
 async def add_token(core: Core, *, name: str, writes: bool = True) -> dict[str, Any]:

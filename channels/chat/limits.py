@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
+
+from channels.chat.token import visitor_of
+from crm.errors import BadInput
+
+Network = IPv4Network | IPv6Network
 
 
 class Crowd:
@@ -54,13 +61,30 @@ class Pace:
         return 0.0 if allowed else (1 - left) * 60 / self._per_minute
 
 
-def peer_of(request: web.Request, trusted_proxies: int) -> str:
-    """The address a request comes from, as the nearest proxy that is not ours saw it."""
-    if trusted_proxies:
-        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
-        if len(hops) >= trusted_proxies:
-            return hops[-trusted_proxies]
-    return request.remote or ""
+def read_networks(networks: Iterable[str]) -> tuple[Network, ...]:
+    """The networks as written in the settings. Raises `BadInput`."""
+    try:
+        return tuple(ip_network(network) for network in networks)
+    except ValueError as error:
+        raise BadInput("expected networks such as 10.0.0.0/8", field="trusted_proxies") from error
+
+
+def peer_of(request: web.Request, trusted: tuple[Network, ...]) -> str:
+    """The nearest address that is no proxy of ours; what strangers put before it is not believed."""
+    forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+    address = request.remote or ""
+    while forwarded and _is_in(address, trusted):
+        address = forwarded.pop().strip() or address
+    return address[:45]
+
+
+def bearer_of(request: web.Request) -> str:
+    """Which visitor asks, by the token of his page."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    visitor = visitor_of(token) if scheme.lower() == "bearer" else ""
+    if not visitor:
+        raise web.HTTPUnauthorized(text="Expected a visitor's token.", headers={"WWW-Authenticate": "Bearer"})
+    return visitor
 
 
 def is_welcome(request: web.Request, allowed_origins: tuple[str, ...]) -> bool:
@@ -69,3 +93,11 @@ def is_welcome(request: web.Request, allowed_origins: tuple[str, ...]) -> bool:
     if origin is None or "*" in allowed_origins or origin in allowed_origins:
         return True
     return origin.partition("://")[2] == request.host
+
+
+def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    return any(ip in network for network in networks if network.version == ip.version)

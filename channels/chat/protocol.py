@@ -19,6 +19,9 @@ from crm.errors import BadInput
 NUMBERS = 1_000_000
 """More contacts than one case ever has."""
 
+PROFILE_LIMIT = 200
+"""Characters of a name or an address that a visitor types about himself."""
+
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -48,7 +51,7 @@ class Hello(_Frame, frozen=True, kw_only=True):
     last: tuple[int, ...] = ()
     language: str = ""
     page: str = ""
-    profile: Profile | None = None
+    profile: Profile | None = None  # None: as he said before
 
 
 class Say(_Frame, frozen=True, kw_only=True):
@@ -66,6 +69,9 @@ class LeaveMessage(_Frame, frozen=True, kw_only=True):
     name: str = ""
     email: str = ""
     phone: str = ""
+
+    def profile(self) -> Profile:
+        return Profile(name=self.name, email=self.email, phone=self.phone)
 
 
 class Typing(_Frame, frozen=True, kw_only=True):
@@ -127,10 +133,9 @@ class Hours(_Frame, frozen=True, kw_only=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one message may hold. File types are endings of names, without a dot."""
+    """What one message may hold. File types are endings of names, without a dot; none of them: no files."""
 
     text: int
-    files: int
     file_size: int
     file_types: tuple[str, ...]
 
@@ -264,6 +269,15 @@ def written(contact: Contact, place: Place) -> Message:
         ),
         at=contact.received_at,
     )
+
+
+def tidy(profile: Profile) -> Profile:
+    """The profile as one short line each."""
+    name, email, phone = (
+        " ".join(clean(value).split())[:PROFILE_LIMIT]
+        for value in (profile.name, profile.email, profile.phone)
+    )
+    return Profile(name=name, email=email, phone=phone)
 
 
 def key_of(visitor: str, client_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from channels.chat.protocol import concerns
@@ -49,6 +50,17 @@ async def read_conversation(store: Store, visitor: str, seen: dict[str, int]) ->
             current = case
     contacts.sort(key=lambda contact: (contact.received_at, int(contact.case_id), contact.number))
     return Conversation(contacts, told, more, current)
+
+
+async def read_all(store: Store, visitor: str) -> AsyncIterator[Contact]:
+    """The whole conversation, a case after the other."""
+    for case in sorted(await _cases_of(store, visitor), key=lambda case: int(case.id)):
+        number = 0
+        while contacts := await read_after(store, case.id, number):
+            for contact in contacts:
+                if concerns(contact, visitor):
+                    yield contact
+            number = contacts[-1].number
 
 
 async def read_after(store: Store, case_id: str, number: int) -> list[Contact]:

@@ -12,12 +12,16 @@ from contextlib import suppress
 
 from aiohttp import WSCloseCode
 
-from channels.chat.protocol import Place, concerns, place_of, seq_of, written
+from channels.chat.protocol import Place, ServerFrame, concerns, place_of, seq_of, written
 from channels.chat.reading import PAGE, Conversation, read_after, read_conversation
 from channels.chat.visitor import Tab, Visitor
 from crm.contact import Contact, Receipt
 from crm.errors import AgainLater
 from crm.store import Store
+
+GOING_AWAY = WSCloseCode.GOING_AWAY
+SERVICE_RESTART = WSCloseCode.SERVICE_RESTART
+AGAIN_LATER = WSCloseCode.TRY_AGAIN_LATER
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +101,12 @@ class Room:
             return
         self.speaks_in(visitor, case_id)
         ready = visitor.ready()
-        if visitor.pulling is None and all(tab.told.get(case_id, 0) == number - 1 for tab in ready):
+        as_said = receipt.contact_id == contact.id  # else its id was taken by other words of his
+        if (
+            as_said
+            and visitor.pulling is None
+            and all(tab.told.get(case_id, 0) == number - 1 for tab in ready)
+        ):
             for other in ready:
                 other.told[case_id] = number
                 if other is not tab:
@@ -114,7 +123,7 @@ class Room:
         except AgainLater:
             log.warning("chat: the store cannot be read; visitor=%s comes again", visitor.id)
             for tab in visitor.tabs:
-                self.send_away(tab, WSCloseCode.TRY_AGAIN_LATER)
+                self.send_away(tab, AGAIN_LATER)
         finally:
             visitor.pulling = None
 
@@ -140,12 +149,28 @@ class Room:
         if contact.direction == "outbound" and contact.delivery != "delivered":
             visitor.unseen[seq_of(Place(contact.case_id, contact.number))] = contact.id
 
+    def tell(self, visitor: Visitor, frame: ServerFrame) -> None:
+        """A frame that is gone when it is missed."""
+        for tab in visitor.ready():
+            self._tasks.create_task(_send(tab, frame), name="chat: telling a page")
+
+    async def close(self, patience: float) -> None:
+        """Everybody is sent away; who is handing something over may finish it within `patience` seconds."""
+        pages = [tab for visitor in self.visitors.values() for tab in visitor.tabs]
+        closing = [asyncio.create_task(tab.wire.close(code=SERVICE_RESTART)) for tab in pages]
+        if closing:
+            await asyncio.wait(closing, timeout=patience)
+
     def send_away(self, tab: Tab, code: int) -> None:
         """Close the page's connection; the page comes again by itself."""
-        self._tasks.create_task(tab.ws.close(code=code), name="chat: closing a connection")
+        self._tasks.create_task(tab.wire.close(code=code), name="chat: closing a connection")
 
 
 async def _tell(tab: Tab, contact: Contact, place: Place) -> None:
+    await _send(tab, written(contact, place))
+
+
+async def _send(tab: Tab, frame: ServerFrame) -> None:
     # Of a page that is gone its own handler is about to notice; it reads the rest when it comes again.
     with suppress(ConnectionResetError):
-        await tab.send(written(contact, place))
+        await tab.wire.send(frame)

@@ -13,22 +13,21 @@ Seconds = Annotated[float, msgspec.Meta(gt=0)]
 class ChatSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The chat. `allowed_origins` are the sites that may embed it, such as `https://example.com`.
 
-    Our own origin is always allowed; `*` allows everybody. With reverse proxies in front, `trusted_proxies`
-    says how many of them add to X-Forwarded-For, so that limits count visitors and not proxies.
+    Our own origin is always allowed; `*` allows everybody. `trusted_proxies` are networks, such as
+    `10.0.0.0/8`, whose X-Forwarded-For is believed, so that limits count visitors and not proxies.
     """
 
-    title: dict[str, str] = {}  # by language code; else what `words/` say
+    title: dict[str, str] = {}  # by language code; else what `languages/` say
     languages: tuple[str, ...] = ("en", "ru")  # the first one is used where the visitor's is not among them
     allowed_origins: tuple[str, ...] = ("*",)
-    trusted_proxies: Annotated[int, msgspec.Meta(ge=0)] = 0
+    trusted_proxies: tuple[str, ...] = ()
     department_id: str = ""  # whose hours are the chat's hours; empty: always open
 
     text_limit: Count = 10_000  # characters of one message
     frame_limit: Count = 64 * 1024  # bytes of one WebSocket message
-    files_limit: Annotated[int, msgspec.Meta(ge=0)] = 5  # in one message; 0: no files at all
     file_size_limit: Count = 10 * 1024 * 1024
     upload_room: Count = 64 * 1024 * 1024  # bytes of files being received at once, from everybody together
-    file_types: tuple[str, ...] = (
+    file_types: tuple[str, ...] = (  # endings of names; none: no files at all
         *("png", "jpg", "jpeg", "gif", "webp", "heic", "pdf", "txt", "log", "csv", "rtf", "zip"),
         *("doc", "docx", "xls", "xlsx", "odt", "ods", "mp3", "m4a", "ogg", "wav", "mp4", "mov"),
     )

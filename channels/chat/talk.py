@@ -4,107 +4,107 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from hashlib import sha256
-from typing import Literal
+from collections.abc import Awaitable, Callable
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType
 
-from channels.base import Accept
-from channels.chat.limits import Pace
 from channels.chat.protocol import (
     ClientFrame,
     Error,
     Hello,
-    Hours,
     LeaveMessage,
     Limits,
     Ping,
     Place,
     Pong,
     Profile,
-    Received,
-    Refused,
     Say,
     Seen,
-    TryAgain,
     Typing,
     Welcome,
-    claims_of,
-    clean,
-    is_client_id,
-    key_of,
+    place_of,
     read_frame,
     seq_of,
+    tidy,
     written,
 )
 from channels.chat.room import Room
+from channels.chat.said import Mouth, Said, Stored, as_id
 from channels.chat.settings import ChatSettings
+from channels.chat.standing import Standings
 from channels.chat.token import new_token, visitor_of
-from channels.chat.visitor import Tab, Visitor
-from crm.contact import Address, Arrival, Contact, contact_id
+from channels.chat.visitor import Tab
+from channels.chat.wire import Wire
 from crm.errors import AgainLater, BadInput
 from crm.record import Clock
+from router.live import Event, Live
 
 log = logging.getLogger(__name__)
 
-AGAIN_AFTER = 3.0
-"""Seconds after which a page tries again what could not be stored."""
+TYPING_EVERY = 3.0
+"""Seconds between two tellings that a visitor types."""
 
-WebSocket = web.WebSocketResponse[Literal[False]]
+Delivered = Callable[[str], Awaitable[None]]
+"""Told the id of an answer when the visitor's page has shown it. May raise `AgainLater`."""
 
 
 class Talks:
     """Holds every conversation of the door while it is open."""
 
-    def __init__(self, settings: ChatSettings, accept: Accept, room: Room, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: ChatSettings,
+        room: Room,
+        standings: Standings,
+        mouth: Mouth,
+        *,
+        live: Live,
+        clock: Clock,
+        delivered: Delivered,
+    ) -> None:
         self._settings = settings
-        self._accept = accept
         self._room = room
+        self._standings = standings
+        self._mouth = mouth
+        self._live = live
         self._clock = clock
-        self._visitor_pace = Pace(settings.visitor_messages_per_minute)
-        self._peer_pace = Pace(settings.peer_messages_per_minute)
+        self._delivered = delivered
 
-    async def talk(self, ws: WebSocket, peer: str) -> None:
+    async def talk(self, wire: Wire, peer: str) -> None:
         """Serves the connection until one of us leaves."""
-        hello = await self._greeting(ws)
+        hello = await self._greeting(wire)
         if hello is None:
             return
         token = hello.token or new_token()
-        visitor = self._room.enter(visitor_of(token))
-        visitor.profile = hello.profile or visitor.profile
-        tab = Tab(ws, visitor, peer=peer, heard=_moment())
+        tab = Tab(wire, self._room.enter(visitor_of(token)), peer=peer, heard=_moment())
+        _introduce(tab, hello)
         try:
             await self._welcome(tab, hello, "" if hello.token else token)
             await self._listen(tab)
         except AgainLater:
-            await ws.close(code=WSCloseCode.TRY_AGAIN_LATER)
+            await wire.close(code=WSCloseCode.TRY_AGAIN_LATER)
         except ConnectionResetError:
-            log.debug("chat: visitor=%s is gone", visitor.id)
+            log.debug("chat: visitor=%s is gone", tab.visitor.id)
         finally:
             self._room.leave(tab)
 
-    async def _greeting(self, ws: WebSocket) -> Hello | None:
+    async def _greeting(self, wire: Wire) -> Hello | None:
         """The first frame; whoever does not begin with it is not let in."""
         try:
-            message = await ws.receive(timeout=self._settings.hello_timeout)
+            message = await wire.receive(timeout=self._settings.hello_timeout)
             frame = read_frame(message.data) if message.type is WSMsgType.TEXT else None
         except (TimeoutError, BadInput):
             frame = None
         if isinstance(frame, Hello) and (not frame.token or visitor_of(frame.token)):
             return frame
-        reason = "token" if isinstance(frame, Hello) else "hello"
-        await ws.close(code=WSCloseCode.POLICY_VIOLATION, message=reason.encode())
+        reason = b"token" if isinstance(frame, Hello) else b"hello"
+        await wire.close(code=WSCloseCode.POLICY_VIOLATION, message=reason)
         return None
 
     async def _welcome(self, tab: Tab, hello: Hello, token: str) -> None:
         found = await self._room.catch_up(tab, hello.last)
-        settings = self._settings
-        limits = Limits(
-            text=settings.text_limit,
-            files=settings.files_limit,
-            file_size=settings.file_size_limit,
-            file_types=settings.file_types,
-        )
+        standing = await self._standings.of(found.case)
+        tab.visitor.standing = standing
         welcome = Welcome(
             visitor=tab.visitor.id,
             token=token,
@@ -112,93 +112,108 @@ class Talks:
             history=tuple(
                 written(contact, Place(contact.case_id, contact.number)) for contact in found.contacts
             ),
-            hours=Hours(open=True),
-            limits=limits,
+            hours=await self._standings.hours(),
+            limits=_limits(self._settings),
+            agent=standing.agent,
+            queue=standing.queue,
         )
-        await tab.send(welcome)
+        await tab.wire.send(welcome)
         self._room.tell_news(tab, found.more)
 
     async def _listen(self, tab: Tab) -> None:
-        bad = 0
-        async for message in tab.ws:
+        nonsense = 0
+        async for message in tab.wire:
             tab.heard = _moment()
             if message.type is WSMsgType.TEXT:
                 try:
                     frame = read_frame(message.data)
                 except BadInput as error:
-                    bad += 1
-                    await tab.send(Error(reason="bad_frame", expected=str(error)))
+                    nonsense += 1
+                    await tab.wire.send(Error(reason="bad_frame", expected=str(error)))
                 else:
                     await self._hear(tab, frame)
             elif message.type is WSMsgType.PING:
-                await tab.ws.pong(message.data)
-            elif message.type is not WSMsgType.PONG:
-                bad += 1
-                await tab.send(Error(reason="bad_frame", expected="expected text"))
-            if bad >= self._settings.bad_frames:
-                await tab.ws.close(code=WSCloseCode.POLICY_VIOLATION, message=b"bad_frame")
+                await tab.wire.pong(message.data)
+            elif message.type is WSMsgType.BINARY:
+                nonsense += 1
+                await tab.wire.send(Error(reason="bad_frame", expected="expected text"))
+            if nonsense >= self._settings.bad_frames:
+                await tab.wire.close(code=WSCloseCode.POLICY_VIOLATION, message=b"bad_frame")
 
     async def _hear(self, tab: Tab, frame: ClientFrame) -> None:
         match frame:
             case Say():
-                await self._say(tab, frame)
+                await self._bring(tab, frame)
+            case LeaveMessage():
+                tab.visitor.profile = tidy(frame.profile())
+                await self._bring(tab, frame)
+            case Profile():
+                tab.visitor.profile = tidy(frame)
+            case Typing():
+                await self._types(tab, on=frame.on)
+            case Seen():
+                await self._seen(tab, frame.seq)
             case Ping():
-                await tab.send(Pong())
-            case Hello() | LeaveMessage() | Typing() | Seen() | Profile():
-                await tab.send(Error(reason="bad_frame", expected="expected no second hello"))
+                await tab.wire.send(Pong())
+            case Hello():
+                await tab.wire.send(Error(reason="bad_frame", expected="expected one hello only"))
 
-    async def _say(self, tab: Tab, frame: Say) -> None:
-        text = clean(frame.text)
-        reason = self._problem(frame.id, text)
-        if reason:
-            await tab.send(Refused(id=frame.id, reason=reason))
-            return
-        delay = self._delay(tab)
-        if delay:
-            await tab.send(TryAgain(id=frame.id, after=delay))
-            return
-        await self._bring(tab, frame.id, self._contact(tab.visitor, frame.id, text))
-
-    async def _bring(self, tab: Tab, id: str, contact: Contact) -> None:
-        """Store it and say so; only then."""
+    async def _bring(self, tab: Tab, frame: Say | LeaveMessage) -> None:
         visitor = tab.visitor
-        visitor.expected.add(contact.id)
-        try:
-            receipt = await self._accept(Arrival(contact))
-        except AgainLater:
-            visitor.expected.discard(contact.id)
-            await tab.send(TryAgain(id=id, after=AGAIN_AFTER))
+        fields = {**visitor.fields, "left": "yes"} if isinstance(frame, LeaveMessage) else visitor.fields
+        said = Said(frame.id, frame.text, visitor.id, visitor.profile, fields=fields)
+        expected = as_id(said)
+        visitor.expected.add(expected)
+        outcome = await self._mouth.bring(said, tab.peer)
+        if not isinstance(outcome, Stored):
+            visitor.expected.discard(expected)
+            await tab.wire.send(outcome)
             return
-        if receipt.repeated or receipt.dead_letter:
-            visitor.expected.discard(contact.id)
-        await self._room.spoke(tab, contact, receipt)
-        seq = seq_of(Place(receipt.case_id, receipt.number))
-        await tab.send(Received(id=id, seq=seq, at=contact.received_at))
+        if outcome.receipt.repeated or outcome.receipt.contact_id != expected:
+            visitor.expected.discard(expected)  # no event of that id will come
+        await self._room.spoke(tab, outcome.contact, outcome.receipt)
+        await tab.wire.send(outcome.answer)
 
-    def _problem(self, id: str, text: str) -> str:
-        if not is_client_id(id):
-            return "bad_id"
-        if not text:
-            return "empty"
-        return "too_long" if len(text) > self._settings.text_limit else ""
-
-    def _delay(self, tab: Tab) -> float:
-        moment = _moment()
-        return max(self._visitor_pace.delay(tab.visitor.id, moment), self._peer_pace.delay(tab.peer, moment))
-
-    def _contact(self, visitor: Visitor, id: str, text: str) -> Contact:
-        key = key_of(visitor.id, id)
-        profile = visitor.profile or Profile()
-        return Contact(
-            id=contact_id("chat", key),
-            channel="chat",
-            key=key,
-            received_at=self._clock(),
-            sender=Address(kind="visitor", value=visitor.id, name=profile.name),
-            claims=claims_of(profile),
-            text=text,
-            fingerprint=sha256(text.encode()).hexdigest(),
+    async def _types(self, tab: Tab, *, on: bool) -> None:
+        visitor, moment = tab.visitor, _moment()
+        if not visitor.case_id or (on and moment - visitor.typed < TYPING_EVERY):
+            return
+        visitor.typed = moment if on else 0.0
+        doing = "typing" if on else "stopped"
+        event = Event(
+            kind="typing", at=self._clock(), case_id=visitor.case_id, channel="chat", data={"doing": doing}
         )
+        await self._live.publish([event])
+
+    async def _seen(self, tab: Tab, upto: int) -> None:
+        """The visitor's page has shown answers: they are delivered."""
+        case_id, unseen = place_of(upto).case_id, tab.visitor.unseen
+        for seq in sorted(seq for seq in unseen if seq <= upto and place_of(seq).case_id == case_id):
+            answer = unseen.pop(seq, None)
+            if answer is None:
+                continue  # another page of his was faster
+            try:
+                await self._delivered(answer)
+            except AgainLater:
+                unseen[seq] = answer  # the next thing he sees tells it again
+                log.info("chat: not noted that contact=%s was seen", answer)
+
+
+def _introduce(tab: Tab, hello: Hello) -> None:
+    visitor = tab.visitor
+    if hello.profile:
+        visitor.profile = tidy(hello.profile)
+    visitor.fields = {
+        name: value
+        for name, value in (("page", hello.page[:500]), ("language", hello.language[:35]))
+        if value
+    }
+
+
+def _limits(settings: ChatSettings) -> Limits:
+    return Limits(
+        text=settings.text_limit, file_size=settings.file_size_limit, file_types=settings.file_types
+    )
 
 
 def _moment() -> float:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from collections.abc import Mapping
 
-from aiohttp import WSMsgType, web
+from channels.chat.protocol import Profile
+from channels.chat.standing import NOWHERE, Standing
+from channels.chat.wire import Wire
 
-from channels.chat.protocol import Profile, ServerFrame, write_frame
+NOBODY = Profile()
+"""A visitor who has said nothing about himself."""
 
 
 class Tab:
@@ -18,33 +21,42 @@ class Tab:
     changed while the page is still catching up; it is None once the page is up to date.
     """
 
-    __slots__ = ("heard", "missed", "peer", "told", "visitor", "ws")
+    __slots__ = ("heard", "missed", "peer", "told", "visitor", "wire")
 
-    def __init__(
-        self, ws: web.WebSocketResponse[Literal[False]], visitor: Visitor, *, peer: str, heard: float
-    ) -> None:
-        self.ws = ws
+    def __init__(self, wire: Wire, visitor: Visitor, *, peer: str, heard: float) -> None:
+        self.wire = wire
         self.visitor = visitor
         self.peer = peer
         self.heard = heard
         self.told: dict[str, int] = {}
         self.missed: set[str] | None = set()
 
-    async def send(self, frame: ServerFrame) -> None:
-        """Raises `ConnectionResetError` when the page is gone."""
-        await self.ws.send_frame(write_frame(frame), WSMsgType.TEXT)
-
 
 class Visitor:
     """Somebody with at least one open page. There may be many thousands: keep it small."""
 
-    __slots__ = ("case_id", "expected", "id", "profile", "pulling", "tabs", "unseen", "woken")
+    __slots__ = (
+        "case_id",
+        "expected",
+        "fields",
+        "id",
+        "profile",
+        "pulling",
+        "standing",
+        "tabs",
+        "typed",
+        "unseen",
+        "woken",
+    )
 
     def __init__(self, id: str) -> None:
         self.id = id
         self.tabs: list[Tab] = []
-        self.profile: Profile | None = None
+        self.profile = NOBODY
+        self.fields: Mapping[str, str] = {}  # what goes with every contact of his: page, language
         self.case_id = ""  # where the conversation is going on
+        self.standing: Standing = NOWHERE  # as his pages were told last
+        self.typed = 0.0  # when it was told last that he types
         self.woken: set[str] = set()  # cases that have something new
         self.pulling: asyncio.Task[None] | None = None
         self.expected: set[str] = set()  # contacts of his own whose event needs no answer

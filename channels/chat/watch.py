@@ -1,33 +1,57 @@
-"""Events of the house that visitors feel: each wakes only those whom it concerns."""
+"""Events of the house that visitors feel: each touches only those whom it concerns."""
 
 from __future__ import annotations
 
-from channels.chat.protocol import visitor_of_key
+from channels.chat.protocol import Typing, visitor_of_key
 from channels.chat.room import Room
+from channels.chat.usher import Usher
 from router.live import Event, Live
 
 
-async def watch(live: Live, room: Room) -> None:
-    """Tell the room what happens, for as long as it is open."""
-    while True:
-        async with live.subscribe() as events:
-            room.wake_all()  # what happened while nobody watched
-            async for event in events:
-                notice(room, event)
+class Watch:
+    """Turns events into hints for the room and the usher."""
 
+    def __init__(self, live: Live, room: Room, usher: Usher) -> None:
+        self._live = live
+        self._room = room
+        self._usher = usher
 
-def notice(room: Room, event: Event) -> None:
-    """One event."""
-    if event.kind == "contact" and event.channel == "chat":
-        _contact(room, event)
+    async def keep(self) -> None:
+        """Keep watch for ever."""
+        while True:
+            async with self._live.subscribe() as events:
+                self._room.wake_all()  # for what happened while nobody watched
+                async for event in events:
+                    self._notice(event)
 
+    def _notice(self, event: Event) -> None:
+        match event.kind:
+            case "contact" if event.channel == "chat":
+                self._contact(event)
+            case "case":
+                if visitor := self._room.talking.get(event.case_id):
+                    self._usher.look_at(visitor)
+            case "viewing":
+                self._agent_types(event)
+            case "presence":
+                for visitor in self._room.talking.values():
+                    if visitor.standing.employee_id == event.employee_id:
+                        self._usher.look_at(visitor)
+            case _:
+                pass  # not for visitors
 
-def _contact(room: Room, event: Event) -> None:
-    key = event.contact_id.partition(":")[2]
-    visitor = room.visitors.get(event.data.get("to") or visitor_of_key(key))
-    if visitor is None:
-        return
-    if event.contact_id in visitor.expected:
-        visitor.expected.discard(event.contact_id)
-    else:
-        room.wake(visitor, event.case_id)
+    def _contact(self, event: Event) -> None:
+        key = event.contact_id.partition(":")[2]
+        visitor = self._room.visitors.get(event.data.get("to") or visitor_of_key(key))
+        if visitor is None:
+            return
+        if event.contact_id in visitor.expected:
+            visitor.expected.discard(event.contact_id)
+        else:
+            self._room.wake(visitor, event.case_id)
+
+    def _agent_types(self, event: Event) -> None:
+        """Only of the agent who answers: a colleague who writes a note is no news to the visitor."""
+        visitor = self._room.talking.get(event.case_id)
+        if visitor and event.employee_id == visitor.standing.employee_id:
+            self._room.tell(visitor, Typing(on=event.data.get("doing") == "typing"))

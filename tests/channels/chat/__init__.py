@@ -1,0 +1,1 @@
+"""The chat door, reached as visitors reach it."""

@@ -1,0 +1,108 @@
+"""What a visitor says becomes a contact: the same door for words, files and messages left at night."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import NamedTuple
+
+from channels.base import Accept
+from channels.chat.limits import Pace
+from channels.chat.protocol import (
+    Place,
+    Profile,
+    Received,
+    Refused,
+    TryAgain,
+    claims_of,
+    clean,
+    is_client_id,
+    key_of,
+    seq_of,
+)
+from channels.chat.settings import ChatSettings
+from crm.contact import Address, Arrival, Attachment, Contact, Receipt, contact_id
+from crm.errors import AgainLater
+from crm.record import Clock
+
+AGAIN_AFTER = 3.0
+"""Seconds after which a page tries again what could not be stored."""
+
+
+class Said(NamedTuple):
+    """Something a visitor said, as it came. `id` is his page's own: the same again is a resend."""
+
+    id: str
+    text: str
+    visitor: str
+    profile: Profile
+    files: tuple[Attachment, ...] = ()
+    fields: Mapping[str, str] = {}
+
+
+class Stored(NamedTuple):
+    """It is durable, and what the visitor may be told."""
+
+    contact: Contact
+    receipt: Receipt
+    answer: Received
+
+
+class Mouth:
+    """Brings what visitors say to the intake, as fast as they may speak."""
+
+    def __init__(self, settings: ChatSettings, accept: Accept, clock: Clock) -> None:
+        self._settings = settings
+        self._accept = accept
+        self._clock = clock
+        self._visitors = Pace(settings.visitor_messages_per_minute)
+        self._peers = Pace(settings.peer_messages_per_minute)
+
+    async def bring(
+        self, said: Said, peer: str, blobs: Mapping[str, bytes] | None = None
+    ) -> Stored | TryAgain | Refused:
+        """Store it; only then is it received."""
+        said = said._replace(text=clean(said.text))
+        if reason := self._problem(said):
+            return Refused(id=said.id, reason=reason)
+        moment = asyncio.get_running_loop().time()
+        if delay := self._visitors.delay(said.visitor, moment) or self._peers.delay(peer, moment):
+            return TryAgain(id=said.id, after=delay)
+        contact = as_contact(said, self._clock)
+        try:
+            receipt = await self._accept(Arrival(contact, blobs or {}))
+        except AgainLater:
+            return TryAgain(id=said.id, after=AGAIN_AFTER)
+        seq = seq_of(Place(receipt.case_id, receipt.number))
+        return Stored(contact, receipt, Received(id=said.id, seq=seq, at=contact.received_at))
+
+    def _problem(self, said: Said) -> str:
+        if not is_client_id(said.id):
+            return "bad_id"
+        if not said.text and not said.files:
+            return "empty"
+        return "too_long" if len(said.text) > self._settings.text_limit else ""
+
+
+def as_id(said: Said) -> str:
+    """The id of the contact it becomes."""
+    return contact_id("chat", key_of(said.visitor, said.id))
+
+
+def as_contact(said: Said, clock: Clock) -> Contact:
+    """The contact, before anybody knows whose it is."""
+    key = key_of(said.visitor, said.id)
+    words = "\0".join((said.text, *(f"{file.blob} {file.name}" for file in said.files)))
+    return Contact(
+        id=contact_id("chat", key),
+        channel="chat",
+        key=key,
+        received_at=clock(),
+        sender=Address(kind="visitor", value=said.visitor, name=said.profile.name),
+        claims=claims_of(said.profile),
+        text=said.text,
+        attachments=said.files,
+        fingerprint=sha256(words.encode()).hexdigest(),
+        fields=dict(said.fields),
+    )

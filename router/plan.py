@@ -173,7 +173,7 @@ class Plan:
         """Everything for one commit. The contact goes last: its being there proves the rest is."""
         new = self._new
         writes: list[Write] = [Insert(CUSTOMERS, customer) for customer in self.customers.values()]
-        writes += [Insert(ADDRESSES, address) for address in self.addresses.values() if address.id in new]
+        writes += [_found_or_made(address) for address in self.addresses.values() if address.id in new]
         for case in self.touched_cases():
             writes.append(Insert(CASES, case) if case.id in new else Replace(CASES, case))
         writes += [Insert(ENTRIES, entry) for entry in self._entries]
@@ -181,6 +181,11 @@ class Plan:
         writes += self._dead
         writes += [Insert(CONTACTS, contact) for contact in self.contacts.values()]
         return writes
+
+
+def _found_or_made(address: CustomerAddress) -> Write:
+    """An address that was nobody's any more has a record already."""
+    return Insert(ADDRESSES, address) if address.version == 1 else Replace(ADDRESSES, address)
 
 
 def reopened(case: Case, at: datetime) -> Case:

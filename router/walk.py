@@ -190,7 +190,7 @@ class Walk:
         """
         address = plan.addresses.get(address_id)
         if contact.customer_id in known.customers:
-            if address_id and not address:
+            if address_id and not (address and address.customer_id):
                 plan.add_address(self._address(plan, contact, address_id, contact.customer_id))
             return contact.customer_id
         return address.customer_id if address else ""
@@ -211,8 +211,10 @@ class Walk:
 
     @staticmethod
     def _address(plan: Plan, contact: Contact, address_id: str, customer_id: str) -> CustomerAddress:
+        nobodys = plan.addresses.get(address_id)  # it was somebody's, and was taken off his card
         return CustomerAddress(
             id=address_id,
+            version=nobodys.version if nobodys else 1,
             kind=contact.sender.kind,
             value=address_id.partition(":")[2],
             name=contact.sender.name[:200],

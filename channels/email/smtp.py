@@ -102,6 +102,7 @@ class Conversation(SMTP):
         self._errors = 0
         self._receiving = False
         self._leaving = False
+        self._replies: list[bytes] = []
 
     @property
     def task(self) -> asyncio.Task[None] | None:
@@ -136,11 +137,24 @@ class Conversation(SMTP):
             super().data_received(data)
 
     async def push(self, status: AnyStr) -> None:
-        await super().push(status)
-        if status[:1] in ("4", "5", b"4", b"5"):
+        # Commands that came together (RFC 2920) are answered together: each write costs more than a command.
+        said = cast("str | bytes", status)
+        reply = said.encode() if isinstance(said, str) else said
+        self._replies.append(reply)
+        if reply[:2] not in (b"25", b"35"):
+            self._flush()  # the library may close the connection right behind such a reply
+        elif len(self._replies) == 1:
+            self.loop.call_soon(self._flush)
+        await self._writer.drain()
+        if reply[:1] in (b"4", b"5"):
             self._errors += 1
             if self._errors > self._limits.errors_per_connection:
                 await self._part("421 4.7.0 Too many errors, good-bye")
+
+    def _flush(self) -> None:
+        if self._replies and self.transport is not None:
+            self._writer.write(b"\r\n".join([*self._replies, b""]))
+        self._replies.clear()
 
     async def smtp_EHLO(self, hostname: str | None) -> None:  # noqa: N802
         if not hostname or self.session is None:
@@ -198,6 +212,7 @@ class Conversation(SMTP):
         """Ends the conversation: at once, or after the message that is on its way."""
         self._leaving = True
         if not self._receiving and self.transport is not None:
+            self._flush()
             self._writer.write(b"421 4.3.2 Closing, try again later\r\n")
             self.transport.close()
 

@@ -52,25 +52,28 @@ async def _send(port: int, letters: list[bytes]) -> None:
     """One connection, kept for all its messages, as a provider's relay keeps it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
 
-    async def said(expected: bytes) -> None:
+    async def said(expected: bytes) -> bytes:
+        reply = b""
         while True:
             line = await reader.readline()
             if not line.startswith(expected):
                 raise RuntimeError(f"expected {expected!r}, got {line!r}")
+            reply += line
             if line[3:4] == b" ":
-                return
+                return reply
 
     await said(b"220")
     writer.write(b"EHLO bench.example.org\r\n")
-    await said(b"250")
+    together = b"PIPELINING" in await said(b"250")  # as a relay does it: RFC 2920
     for letter in letters:
         sender = letter.partition(b"<")[2].partition(b">")[0]
-        writer.write(b"MAIL FROM:<" + sender + b">\r\n")
-        await said(b"250")
-        writer.write(b"RCPT TO:<help@example.com>\r\n")
-        await said(b"250")
-        writer.write(b"DATA\r\n")
-        await said(b"354")
+        commands = (b"MAIL FROM:<" + sender + b">\r\n", b"RCPT TO:<help@example.com>\r\n", b"DATA\r\n")
+        if together:
+            writer.write(b"".join(commands))
+        for command, expected in zip(commands, (b"250", b"250", b"354"), strict=True):
+            if not together:
+                writer.write(command)
+            await said(expected)
         writer.write(letter + b".\r\n")
         await said(b"250")
     writer.write(b"QUIT\r\n")

@@ -112,6 +112,7 @@ class _Doorkeeper:
             envelope_to=recipients,
             envelope_from=sender,
             thread_of=self._token.verify,
+            answer_of=self._token.verify_bounce,
         )
         arrival = read() if len(content) < _LARGE else await asyncio.to_thread(read)
         try:

@@ -50,6 +50,11 @@ class AddressToken:
             return ""
         return _unpack(packed)
 
+    def verify_bounce(self, address: str) -> str:
+        """The key of the answer that this address takes the bounces of; empty where it proves none."""
+        proven = self.verify(address, "bounce")
+        return f"{proven}@{split_address(address)[1]}" if proven else ""
+
     def _sign(self, body: str) -> str:
         digest = hmac.digest(self._secret, b"onewindow address " + body.encode(), "sha256")
         return b32encode(digest).decode().lower()[:_SIGNATURE]

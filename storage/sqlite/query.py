@@ -8,7 +8,8 @@ sorted as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
@@ -22,6 +23,14 @@ MOST_WALKS = 64
 
 BEFORE_ALL = "-9e999"
 """Less than every value but NULL, so that "is not null" is a range of the index."""
+
+
+COMPARED: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 class Condition(NamedTuple):
@@ -39,7 +48,7 @@ class Shape(NamedTuple):
     conditions: tuple[Condition, ...]
     order: str
     descending: bool
-    after: str  # "" from the beginning, "value" behind a value, "null" behind a None
+    after: str  # "" from the beginning; behind a "value", or None for "null"; "bounded" never comes to None
 
 
 class Statement(NamedTuple):
@@ -64,17 +73,41 @@ def find(
     table: Table[Any], where: Sequence[Where], order: Order | None, *, limit: int, after: After | None
 ) -> tuple[Statement, list[Value]] | None:
     """The statement and its parameters; None where nothing can be found."""
+    field, descending = order or Order("id")
+    table.check(field)
+    bounds = [one for one in where if one.field == field and one.op in COMPARED]
+    if after is not None and field == "id":
+        after = After(after.id, after.id)
+    if after is not None and bounds:
+        _conditions(table, bounds)
+        if after.value is None and descending:
+            return None  # only None is behind None, and it is within no bounds
+        after, implied = _stricter(after, bounds, descending=descending)
+        where = [one for one in where if one not in implied]
     conditions, values = _conditions(table, where)
     if any(not condition.values and not condition.null for condition in conditions):
         return None
-    field, descending = order or Order("id")
-    table.check(field)
     behind = ""
     if after is not None:
-        behind = "null" if after.value is None and field != "id" else "value"
-        values += [after.id if field == "id" else table.value(field, after.value), after.id]
+        behind = "bounded" if bounds else "null" if after.value is None else "value"
+        values += [table.value(field, after.value), after.id]
     statement = _plan(table, Shape(conditions, field, descending, behind))
     return statement, [*statement.parameters(values), limit]
+
+
+def _stricter(after: After, bounds: Sequence[Where], *, descending: bool) -> tuple[After | None, list[Where]]:
+    """A page's beginning and a bound on the same side say the same: the stricter stays, as the walk's start.
+
+    SQLite would start at the bound and pass over everything that earlier pages brought.
+    """
+    side = "<" if descending else ">"
+    implied = []
+    for bound in bounds:
+        if bound.op[0] == side:
+            if after.value is None or not COMPARED[bound.op](after.value, bound.value):
+                return None, []
+            implied.append(bound)
+    return (None, []) if after.value is None else (after, implied)
 
 
 def aggregate(
@@ -89,8 +122,11 @@ def aggregate(
     keys = ", ".join(quoted(field) for field in by)
     total = f"total({table.summed(sum)})" if sum else "0"
     grouped = f" GROUP BY {keys} ORDER BY {keys}" if by else ""
+    index, _, _ = choose_index(table, Shape(conditions, "", descending=False, after=""))
     part = filtered(conditions)
-    sql = f"SELECT {keys + ', ' if by else ''}count(*), {total} FROM {quoted(table.name)}{part.sql}{grouped}"  # noqa: S608
+    sql = (
+        f"SELECT {keys + ', ' if by else ''}count(*), {total} FROM {_walked(table, index)}{part.sql}{grouped}"  # noqa: S608
+    )
     return sql, [values[slot] for slot in part.slots]
 
 
@@ -157,14 +193,16 @@ def _plan(table: Table[Any], shape: Shape) -> Statement:
 def choose_index(table: Table[Any], shape: Shape) -> tuple[str, frozenset[str], bool]:
     """The index to walk, the leading fields that the conditions fix, and whether it gives the order."""
     fixing = {condition.field for condition in shape.conditions if condition.op in ("=", "in")}
+    bounded = {condition.field for condition in shape.conditions} - fixing
     best: tuple[str, frozenset[str], bool] = ("", frozenset(), shape.order == "id")
-    best_score = (False, False, 0)
+    best_score = (False, False, 0, False)
     for name, fields in table.indexes.items():
         count = next((place for place, field in enumerate(fields) if field not in fixing), len(fields))
         left = () if shape.order in ("id", *fields[:count]) else (shape.order,)
         ordered = fields[count:] == left
-        score = (count > 0, ordered, count)
-        if (count > 0 or ordered) and score > best_score:
+        bounds = count < len(fields) and fields[count] in bounded
+        score = (count > 0, ordered, count, bounds)
+        if (count > 0 or ordered or bounds) and score > best_score:
             best, best_score = (name, frozenset(fields[:count]), ordered), score
     return best
 
@@ -197,7 +235,11 @@ def _behind(shape: Shape, slot: int) -> list[_Part]:
     if shape.after == "null":
         return [same] if shape.descending else [same, _Part(f"{name} > {BEFORE_ALL}")]
     further = _Part(f"({name}, id) {than} (?, ?)", (slot, slot + 1))
-    return [further, _Part(f"{name} IS NULL")] if shape.descending else [further]
+    return [further, _Part(f"{name} IS NULL")] if shape.descending and shape.after != "bounded" else [further]
+
+
+def _walked(table: Table[Any], index: str) -> str:
+    return f"{quoted(table.name)}{f' INDEXED BY {quoted(index)}' if index else ''}"
 
 
 def _joined(parts: Sequence[_Part]) -> _Part:
@@ -210,7 +252,7 @@ def _joined(parts: Sequence[_Part]) -> _Part:
 
 def _compound(table: Table[Any], shape: Shape, index: str, walks: Sequence[Sequence[_Part]]) -> Statement:
     key = quoted(shape.order)
-    walked = f"{quoted(table.name)}{f' INDEXED BY {quoted(index)}' if index else ''}"
+    walked = _walked(table, index)
     columns = "id, version, body" if len(walks) == 1 or shape.order == "id" else f"id, version, body, {key}"
     clauses = [_joined(walk) for walk in walks]
     selects = " UNION ALL ".join(f"SELECT {columns} FROM {walked}{clause.sql}" for clause in clauses)  # noqa: S608

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 from crm.case import Case
 from crm.collections import ALL
 from crm.contact import Address, Contact
 from crm.record import Record
-from crm.store import Collection, Index
+from crm.store import Collection, Index, Where
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -88,3 +90,22 @@ def a_case(
         turn_at=at,
         subject=subject,
     )
+
+
+COMPARED: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def holds(thing: Thing, condition: Where) -> bool:
+    """Whether a store should find the thing by that condition."""
+    value = getattr(thing, condition.field)
+    if condition.op == "in":
+        assert isinstance(condition.value, tuple)
+        return value in condition.value
+    if condition.op == "=":
+        return bool(value == condition.value)
+    return value is not None and COMPARED[condition.op](value, condition.value)

@@ -9,7 +9,7 @@ import pytest
 
 from crm.errors import BadInput
 from crm.store import After, Group, Insert, Order, Store, Where, at_least, equals, less_than, one_of
-from tests.storage.samples import THINGS, Thing, minutes
+from tests.storage.samples import THINGS, Thing, holds, minutes
 
 
 async def put(store: Store, *things: Thing) -> None:
@@ -99,6 +99,10 @@ async def test_a_moment_keeps_its_microseconds(store: Store) -> None:
         (one_of("owner", ["a", "b"]),),
         (one_of("owner", ["a", "b"]), one_of("open", [True, False])),
         (equals("open", True),),
+        (at_least("due", minutes(2)),),
+        (less_than("due", minutes(9)), Where("due", ">", minutes(1))),
+        (equals("owner", "b"), at_least("due", minutes(2)), less_than("due", minutes(9))),
+        (Where("id", ">", "05"), Where("id", "<=", "31")),
     ],
 )
 async def test_pages_one_after_another_are_the_whole_list(
@@ -125,19 +129,30 @@ async def test_pages_one_after_another_are_the_whole_list(
     assert [thing.id for thing in whole] == sorted_ids(things, where, field, descending=descending)
 
 
+async def test_a_page_may_begin_outside_the_bounds(store: Store) -> None:
+    await put(store, Thing(id="none"), *(Thing(id=str(number), due=minutes(number)) for number in range(9)))
+    within = (at_least("due", minutes(3)), less_than("due", minutes(6)))
+
+    async def page(value: datetime | None, *, descending: bool) -> list[str]:
+        order, after = Order("due", descending=descending), After(value, "5")
+        return [thing.id for thing in await store.find(THINGS, *within, order=order, after=after)]
+
+    assert await page(minutes(1), descending=False) == ["3", "4", "5"]
+    assert await page(minutes(4), descending=False) == ["5"]
+    assert await page(minutes(8), descending=False) == []
+    assert await page(None, descending=False) == ["3", "4", "5"]
+    assert await page(minutes(8), descending=True) == ["5", "4", "3"]
+    assert await page(minutes(4), descending=True) == ["4", "3"]
+    assert await page(minutes(1), descending=True) == []
+    assert await page(None, descending=True) == []
+
+
 def behind(pages: list[Thing], field: str) -> After | None:
     return After(getattr(pages[-1], field), pages[-1].id) if pages else None
 
 
 def sorted_ids(things: list[Thing], where: tuple[Where, ...], field: str, *, descending: bool) -> list[str]:
-    kept = [
-        thing
-        for thing in things
-        if all(
-            getattr(thing, name) in (value if isinstance(value, tuple) else (value,))
-            for name, _, value in where
-        )
-    ]
+    kept = [thing for thing in things if all(holds(thing, one) for one in where)]
 
     def key(thing: Thing) -> tuple[bool, object, str]:
         value = getattr(thing, field)

@@ -124,7 +124,7 @@ async def read_board(store: Store, live: Live, clock: Clock) -> Board:
         store.find(DEPARTMENTS, limit=10_000),
         store.find(EMPLOYEES, order=Order("name"), limit=10_000),
         live.present(),
-        _first_answered(store, since=at - LAST_HOUR),
+        find_first_answered(store, since=at - LAST_HOUR),
         _count_contacts(store, since=at - LAST_HOUR),
     )
     working = [employee for employee in employees if employee.active]
@@ -265,7 +265,7 @@ async def _count_contacts(store: Store, *, since: datetime) -> Counter[tuple[str
     return Counter({(str(group.key[0]), str(group.key[1])): group.records for group in groups})
 
 
-async def _first_answered(store: Store, *, since: datetime) -> list[Case]:
+async def find_first_answered(store: Store, *, since: datetime) -> list[Case]:
     """Cases whose first answer was stored since then, found by the answers themselves."""
     answered: set[str] = set()
     after: After | None = None

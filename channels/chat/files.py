@@ -60,7 +60,8 @@ class Files:
         try:
             async with asyncio.timeout(self._settings.upload_timeout):
                 content = await request.content.readexactly(size)
-            return _answer(await self._bring(request, visitor, as_attachment(name, content), content))
+            with self._mouth:
+                return _answer(await self._bring(request, visitor, as_attachment(name, content), content))
         except TimeoutError as error:
             raise web.HTTPRequestTimeout(text="The file came too slowly.") from error
         except asyncio.IncompleteReadError as error:

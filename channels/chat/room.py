@@ -23,7 +23,7 @@ GOING_AWAY = WSCloseCode.GOING_AWAY
 SERVICE_RESTART = WSCloseCode.SERVICE_RESTART
 AGAIN_LATER = WSCloseCode.TRY_AGAIN_LATER
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("onewindow.chat")
 
 
 class Room:

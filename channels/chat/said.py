@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import NamedTuple
@@ -25,6 +26,8 @@ from channels.chat.settings import ChatSettings
 from crm.contact import Address, Arrival, Attachment, Contact, Receipt, contact_id
 from crm.errors import AgainLater
 from crm.record import Clock
+
+log = logging.getLogger("onewindow.chat")
 
 AGAIN_AFTER = 3.0
 """Seconds after which a page tries again what could not be stored."""
@@ -50,7 +53,10 @@ class Stored(NamedTuple):
 
 
 class Mouth:
-    """Brings what visitors say to the intake, as fast as they may speak."""
+    """Brings what visitors say to the intake, as fast as they may speak.
+
+    It is a context: whoever is in it brings something and tells the visitor what became of it.
+    """
 
     def __init__(self, settings: ChatSettings, accept: Accept, clock: Clock) -> None:
         self._settings = settings
@@ -58,6 +64,28 @@ class Mouth:
         self._clock = clock
         self._visitors = Pace(settings.visitor_messages_per_minute)
         self._peers = Pace(settings.peer_messages_per_minute)
+        self._shut = False
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def __enter__(self) -> None:
+        self._busy += 1
+        self._idle.clear()
+
+    def __exit__(self, *_: object) -> None:
+        self._busy -= 1
+        if not self._busy:
+            self._idle.set()
+
+    async def shut(self, patience: float) -> None:
+        """From now on everybody is asked to come again; who is busy may finish within `patience` seconds."""
+        self._shut = True
+        try:
+            async with asyncio.timeout(patience):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("chat: %d messages were not stored before the door closed", self._busy)
 
     async def bring(
         self, said: Said, peer: str, blobs: Mapping[str, bytes] | None = None
@@ -66,6 +94,8 @@ class Mouth:
         said = said._replace(text=clean(said.text))
         if reason := self._problem(said):
             return Refused(id=said.id, reason=reason)
+        if self._shut:
+            return TryAgain(id=said.id, after=AGAIN_AFTER)
         moment = asyncio.get_running_loop().time()
         if delay := self._visitors.delay(said.visitor, moment) or self._peers.delay(peer, moment):
             return TryAgain(id=said.id, after=delay)

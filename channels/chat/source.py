@@ -35,6 +35,7 @@ class _Open(NamedTuple):
     """What there is while the door is open."""
 
     room: Room
+    mouth: Mouth
     talks: Talks
     files: Files
 
@@ -69,7 +70,7 @@ class ChatSource:
         chat.router.add_get("/transcript", self._transcripts.give)
         chat.router.add_get(r"/files/{key}/{place:\d{1,4}}", self._give)
         chat.router.add_put("/files/{id}", self._take)
-        chat.on_shutdown.append(self._hang_up)
+        chat.on_shutdown.append(self.hang_up)
         app.router.add_get("/chat", _with_a_slash)
         app.add_subapp("/chat/", chat)
 
@@ -86,13 +87,14 @@ class ChatSource:
                     task.cancel()
                 await self._part(opened)
 
-    async def _hang_up(self, _: web.Application) -> None:
+    async def hang_up(self, _: web.Application | None = None) -> None:
         """The web server stops: it would wait for every open connection."""
         opened, self._open = self._open, None
         if opened:
             await self._part(opened)
 
     async def _part(self, opened: _Open) -> None:
+        await opened.mouth.shut(self._settings.closing_timeout)
         await opened.room.close(self._settings.closing_timeout)
 
     def has_news(self, contact: Contact) -> None:
@@ -116,7 +118,7 @@ class ChatSource:
             tasks.create_task(usher.walk(), name="chat: usher"),
             tasks.create_task(pulse, name="chat: pulse"),
         ]
-        return _Open(room, talks, Files(settings, store, room, mouth, trusted=self._trusted)), work
+        return _Open(room, mouth, talks, Files(settings, store, room, mouth, trusted=self._trusted)), work
 
     async def _tell_delivered(self, answer: str) -> None:
         await self._delivered(answer)

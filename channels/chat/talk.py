@@ -39,7 +39,7 @@ from crm.errors import AgainLater, BadInput
 from crm.record import Clock
 from router.live import Event, Live
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("onewindow.chat")
 
 TYPING_EVERY = 3.0
 """Seconds between two tellings that a visitor types."""
@@ -103,8 +103,9 @@ class Talks:
 
     async def _welcome(self, tab: Tab, hello: Hello, token: str) -> None:
         found = await self._room.catch_up(tab, hello.last)
-        standing = await self._standings.of(found.case)
-        tab.visitor.standing = standing
+        if tab.visitor.tabs == [tab]:  # else his other pages were told it, and will be told what changes
+            tab.visitor.standing = await self._standings.of(found.case)
+        standing = tab.visitor.standing
         welcome = Welcome(
             visitor=tab.visitor.id,
             token=token,
@@ -143,10 +144,12 @@ class Talks:
     async def _hear(self, tab: Tab, frame: ClientFrame) -> None:
         match frame:
             case Say():
-                await self._bring(tab, frame)
+                with self._mouth:
+                    await self._bring(tab, frame)
             case LeaveMessage():
                 tab.visitor.profile = tidy(frame.profile())
-                await self._bring(tab, frame)
+                with self._mouth:
+                    await self._bring(tab, frame)
             case Profile():
                 tab.visitor.profile = tidy(frame)
             case Typing():

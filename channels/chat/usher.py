@@ -13,13 +13,16 @@ from channels.chat.standing import Standing, Standings
 from channels.chat.visitor import Visitor
 from crm.errors import AgainLater
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("onewindow.chat")
 
 GATHER = 0.3
 """Seconds in which changes gather, so that a burst of them is one look."""
 
 EVERY = 15.0
 """Seconds after which those who wait are told anew, and the hours looked at."""
+
+SOONEST = 2.0
+"""Seconds between two rounds at least, however fast the queues move."""
 
 SHARE = 0.1
 """The usher's part of the time at most: with a thousand people waiting he comes around less often."""
@@ -32,6 +35,7 @@ class Usher:
         self._room = room
         self._standings = standings
         self._changed: set[Visitor] = set()
+        self._moved = False  # somebody left a queue: those behind him may have a new place
         self._bell = asyncio.Event()
         self._hours = Hours(open=True)
 
@@ -40,27 +44,44 @@ class Usher:
         self._changed.add(visitor)
         self._bell.set()
 
+    def queue_moved(self) -> None:
+        """Somebody left a queue."""
+        self._moved = True
+        self._bell.set()
+
     async def walk(self) -> None:
         """Go around for ever."""
         loop = asyncio.get_running_loop()
-        last_round = 0.0
+        last_round = loop.time()
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.wait(), EVERY)
+                await asyncio.wait_for(self._bell.wait(), SOONEST if self._moved else EVERY)
             await asyncio.sleep(GATHER)
-            began = loop.time()
             self._bell.clear()
-            changed, self._changed = self._changed, set()
+            began = loop.time()
+            due = began - last_round >= (SOONEST if self._moved else EVERY)
             try:
-                if began - last_round >= EVERY:
+                if due:
                     last_round = began
-                    changed |= self._waiting()
-                    await self._tell_hours()
-                for visitor in changed:
-                    await self._look(visitor)
+                    await self._round()
+                await self._look_at_changed()
             except AgainLater:
                 log.warning("chat: the store cannot be read; visitors are told their place later")
             await asyncio.sleep((loop.time() - began) * (1 / SHARE - 1))
+
+    async def _round(self) -> None:
+        self._moved = False
+        self._changed |= self._waiting()
+        await self._tell_hours()
+
+    async def _look_at_changed(self) -> None:
+        for visitor in list(self._changed):
+            self._changed.discard(visitor)
+            try:
+                await self._look(visitor)
+            except AgainLater:
+                self._changed.add(visitor)
+                raise
 
     def _waiting(self) -> set[Visitor]:
         return {v for v in self._room.visitors.values() if v.standing.queue is not None}

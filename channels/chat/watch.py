@@ -29,8 +29,7 @@ class Watch:
             case "contact" if event.channel == "chat":
                 self._contact(event)
             case "case":
-                if visitor := self._room.talking.get(event.case_id):
-                    self._usher.look_at(visitor)
+                self._case(event)
             case "viewing":
                 self._agent_types(event)
             case "presence":
@@ -39,6 +38,12 @@ class Watch:
                         self._usher.look_at(visitor)
             case _:
                 pass  # not for visitors
+
+    def _case(self, event: Event) -> None:
+        if visitor := self._room.talking.get(event.case_id):
+            self._usher.look_at(visitor)
+        if event.data.get("state") != "queued":
+            self._usher.queue_moved()
 
     def _contact(self, event: Event) -> None:
         key = event.contact_id.partition(":")[2]

@@ -56,6 +56,7 @@ class ChatHouse:
     source: ChatSource
     clock: Clock
     arrivals: list[Arrival] = field(default_factory=list)
+    knocks: int = 0  # arrivals that came to the intake, stored or not
     down: bool = False
     stall: asyncio.Event | None = None
 
@@ -100,6 +101,7 @@ async def open_house(
 
 def _watched(house: ChatHouse, accept: Accept) -> Accept:
     async def watched(arrival: Arrival) -> Receipt:
+        house.knocks += 1
         if house.down:
             raise StoreDown("a test said so")
         if house.stall:

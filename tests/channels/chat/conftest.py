@@ -1,0 +1,23 @@
+"""A chat for each test."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from channels.chat.settings import ChatSettings
+from tests.channels.chat.house import ChatHouse, open_house
+
+
+@pytest.fixture
+def settings() -> ChatSettings:
+    """As a test wants them: override it."""
+    return ChatSettings(
+        department_id="front-desk", visitor_messages_per_minute=10_000, peer_messages_per_minute=100_000
+    )
+
+
+@pytest.fixture
+async def house(tmp_path: Path, settings: ChatSettings) -> AsyncIterator[ChatHouse]:
+    async with open_house(tmp_path, settings) as house:
+        yield house

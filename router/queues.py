@@ -33,7 +33,7 @@ async def place_in_queue(store: Store, case: Case, *, clock: Clock) -> Place | N
     """
     if case.state != "queued":
         return None
-    position = await _position(store, case)
+    position = await position_in_queue(store, case)
     gap = await mean_gap(store, case.department_id, clock=clock)
     return Place(position, None if gap is None else round(position * gap.total_seconds()))
 
@@ -64,7 +64,8 @@ async def mean_gap(store: Store, department_id: str, *, clock: Clock) -> timedel
     return (now - ours[-1]) / (len(ours) - 1)
 
 
-async def _position(store: Store, case: Case) -> int:
+async def position_in_queue(store: Store, case: Case) -> int:
+    """How many turns it is until the case's own, which counts: 1 is next. It must wait in a queue."""
     queue = (equals("state", "queued"), equals("department_id", case.department_id))
     ahead = await store.aggregate(CASES, *queue, less_than("turn_at", case.turn_at))
     same = await store.find(CASES, *queue, equals("turn_at", case.turn_at), limit=LOOKED_AT)

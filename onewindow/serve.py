@@ -11,8 +11,6 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from aiohttp import web
-from channels.desk import Desk
-from channels.email.outlet import EmailOutlet
 from router.audit import open_audit
 from router.health import Doors
 
@@ -23,6 +21,7 @@ from channels.chat.outlet import ChatOutlet
 from channels.chat.source import ChatSource
 from channels.delivery import Delivery
 from channels.email.door import EmailSource
+from channels.email.outlet import EmailOutlet
 from channels.email.token import AddressToken
 from crm.contact import Arrival, Receipt
 from crm.record import new_id, now
@@ -51,6 +50,7 @@ async def open_house(settings: Settings) -> AsyncIterator[Addresses]:
     async with AsyncExitStack() as house:
         core = await house.enter_async_context(open_core(settings))
         doors = Doors(clock=now)
+        await house.enter_async_context(doors.telling(core.live))
         secret = load_secret(settings)
         chat = _chat(settings, core)
         outlets = await _open_outlets(house, settings, chat, AddressToken(secret))
@@ -75,10 +75,9 @@ async def open_house(settings: Settings) -> AsyncIterator[Addresses]:
             settings=settings.ui,
             casework=casework,
             intake=core.intake,
-            book=core.book,
+            rules=core.book,
             audit=audit,
             doors=doors,
-            desk=Desk(core.intake.accept),
         )
         email = EmailSource(settings.email, token=AddressToken(secret)) if settings.email else None
         for source in filter(None, (email, chat)):

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from statistics import median
 
-from aiohttp import ClientSession, ClientWebSocketResponse
+from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector
 
 from tests.bench.children import Child, child
 
@@ -63,7 +63,7 @@ async def come(client: ClientSession, port: int, visitors: int, *, hello: bool) 
 
 async def _main() -> dict[str, float]:
     with child("chat-relay") as relay, child("our-chat") as ours:
-        async with ClientSession() as client:
+        async with ClientSession(connector=TCPConnector(limit=0)) as client:
             bare = await come(client, relay.port, VISITORS, hello=False)
             crowd = await come(client, ours.port, VISITORS, hello=True)
             await bare.talk(relay, 0)

@@ -11,8 +11,6 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from aiohttp import web
-from router.audit import open_audit
-from router.health import Doors
 
 from agent_ui.app import make_app
 from agent_ui.rooms import Rooms
@@ -28,8 +26,10 @@ from crm.record import new_id, now
 from onewindow.control import answer_commands
 from onewindow.core import Core, load_secret, open_core
 from onewindow.settings import BadSetting, Settings
+from router.audit import open_audit
 from router.casework import Casework
 from router.dispatch import Dispatch
+from router.health import Doors
 
 log = logging.getLogger("onewindow")
 
@@ -80,7 +80,8 @@ async def open_house(settings: Settings) -> AsyncIterator[Addresses]:
             doors=doors,
         )
         email = EmailSource(settings.email, token=AddressToken(secret)) if settings.email else None
-        for source in filter(None, (email, chat)):
+        sources: list[Source] = [source for source in (email, chat) if source]
+        for source in sources:
             await house.enter_async_context(_open_door(source, core.intake.accept, doors))
         app = make_app(rooms)
         if chat:

@@ -27,6 +27,9 @@ class Section(NamedTuple):
 
 SECTIONS = (
     Section("i", mark("Inbox"), "/inbox", "inbox", "agent", ("/inbox", "/cases", "/customers", "/search")),
+    Section("d", mark("Desk"), "/desk", "desk", "agent", ("/desk",)),
+    Section("b", mark("Board"), "/board", "board", "supervisor", ("/board",)),
+    Section("a", mark("Administration"), "/admin", "admin", "admin", ("/admin",)),
 )
 
 

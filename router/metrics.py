@@ -104,6 +104,14 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
         return sum(line.waiting for line in self.departments)
 
     @property
+    def offered(self) -> int:
+        return sum(line.offered for line in self.departments)
+
+    @property
+    def in_work(self) -> int:
+        return sum(line.in_work for line in self.departments)
+
+    @property
     def open(self) -> int:
         return sum(line.open for line in self.departments)
 

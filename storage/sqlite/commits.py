@@ -12,7 +12,8 @@ from typing import TypeVar
 from crm.errors import StoreDown
 from storage.sqlite.cache import RecordCache
 from storage.sqlite.file import MEBIBYTE
-from storage.sqlite.writer import INDEXED_AT_ONCE, Change, Group, Pending, Writer
+from storage.sqlite.indexing import AT_ONCE as INDEXED_AT_ONCE
+from storage.sqlite.writer import Change, Group, Pending, Writer
 
 T = TypeVar("T")
 

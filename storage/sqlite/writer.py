@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from asyncio import Future
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple, TypeVar
-
-import msgspec
+from typing import NamedTuple
 
 from crm.errors import Conflict, StoreDown
 from crm.record import Record
-from storage.sqlite.table import Table, Value, quoted
-from storage.sqlite.words import indexable
+from storage.sqlite.indexing import Fresh, WordIndex
+from storage.sqlite.table import Table, Value, portions, quoted
 
-log = logging.getLogger(__name__)
-
-Item = TypeVar("Item")
-
-ROWS_AT_ONCE = 16
-"""Rows of one statement. Each statement gives the GIL away and may wait for it: one for each row would wait
-behind a busy event loop for every row, and very long statements cost more to run than they save."""
-
-INDEXED_AT_ONCE = 256
-"""Records whose words go into the search index in one transaction: larger ones hold commits up."""
+ROWS_AT_ONCE = 64
+"""Rows of one statement. Each step of a statement gives the GIL away and then waits for it: with a statement
+for each row, a busy event loop would hold up every row by as much as 5 ms."""
 
 
 class Change(NamedTuple):
@@ -69,24 +59,28 @@ class Group:
 class Writer:
     """Owns the writing connection. Its methods run in the writer's thread, one at a time."""
 
-    def __init__(self, db: sqlite3.Connection, tables: Iterable[Table[Record]]) -> None:
+    def __init__(self, db: sqlite3.Connection, tables: Collection[Table[Record]]) -> None:
         self._db = db
-        self._tables = list(tables)
-        searched = dict(db.execute("SELECT collection, indexed FROM _searched").fetchall())
-        self._indexed = {
-            table.name: int(searched[table.name]) for table in self._tables if table.name in searched
+        indexed: dict[str, int] = dict(db.execute("SELECT collection, indexed FROM _searched").fetchall())
+        # A commit that failed may have used up numbers that no record has.
+        self._numbers = {
+            table.name: max(self._last_number(table), indexed.get(table.name, 0)) for table in tables
         }
-        self._numbers = {table.name: self._last_number(table) for table in self._tables}
+        self._indexes = {
+            table.name: WordIndex(table, indexed=indexed[table.name], last=self._numbers[table.name])
+            for table in tables
+            if table.collection.words
+        }
+        self._fresh: dict[str, list[Fresh]] = {name: [] for name in self._indexes}
 
     def _last_number(self, table: Table[Record]) -> int:
-        """The last number given out. A commit that failed may have used up numbers that no record has."""
         (last,) = self._db.execute(f"SELECT coalesce(max(_n), 0) FROM {quoted(table.name)}").fetchone()  # noqa: S608
-        return max(int(last), self._indexed.get(table.name, 0))
+        return int(last)
 
     @property
     def unindexed(self) -> int:
         """How many records the search index may lack."""
-        return sum(self._numbers[name] - indexed for name, indexed in self._indexed.items())
+        return sum(index.behind for index in self._indexes.values())
 
     def write(self, group: Group) -> list[Exception | None]:
         """Keep each commit of the group whole or not at all; for each, what stood in its way."""
@@ -100,6 +94,8 @@ class Writer:
         return [self.write(_alone(group, commit))[0] for commit in group.commits]
 
     def _transaction(self, group: Group) -> list[Exception | None]:
+        for fresh in self._fresh.values():
+            fresh.clear()
         self._db.execute("BEGIN IMMEDIATE")
         outcomes, waves = self._decide(group.commits)
         for wave in waves:
@@ -112,6 +108,9 @@ class Writer:
             self._roll_back()
             return [StoreDown("the disk did not answer in time")] * len(group.commits)
         self._db.execute("COMMIT")
+        for name, fresh in self._fresh.items():
+            if fresh:
+                self._indexes[name].remember(fresh)
         return outcomes
 
     def _decide(self, commits: list[Pending]) -> tuple[list[Exception | None], list[Wave]]:
@@ -143,7 +142,7 @@ class Writer:
             by_table.setdefault(change.table, []).append(change.record.id)
         versions = {}
         for table, ids in by_table.items():
-            for some in _portions(ids, 64):
+            for some in portions(ids, 64):
                 marks = ", ".join("?" * len(some))
                 sql = f"SELECT id, version FROM {quoted(table.name)} WHERE id IN ({marks})"  # noqa: S608
                 versions.update(
@@ -158,52 +157,38 @@ class Writer:
         self, table: Table[Record], changes: list[Change], *, moved: tuple[str, ...], inserts: bool
     ) -> None:
         numbered = inserts or "_n" in moved
-        for some in _portions(changes, ROWS_AT_ONCE):
+        for some in portions(changes, ROWS_AT_ONCE):
             values: list[Value] = []
             for change in some:
-                values += (self._number(table) if numbered else None, change.record.id, change.record.version)
-                values += (*change.columns, change.body)
+                number = self._number(change) if numbered else None
+                values += (number, change.record.id, change.record.version, *change.columns, change.body)
             sql = table.insert_sql(len(some)) if inserts else table.update_sql(len(some), moved)
             self._db.execute(sql, values)
 
-    def _number(self, table: Table[Record]) -> int:
-        self._numbers[table.name] += 1
-        return self._numbers[table.name]
+    def _number(self, change: Change) -> int:
+        """The next number of the table. Search will look at whoever gets one."""
+        name = change.table.name
+        number = self._numbers[name] = self._numbers[name] + 1
+        if name in self._fresh:
+            self._fresh[name].append(Fresh(number, change.record, len(change.body)))
+        return number
 
     def _roll_back(self) -> None:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
 
-    def index_words(self) -> bool:
-        """Put words of records that search has not seen into its index. False: none are left."""
+    def index_words(self) -> None:
+        """Put words of some records that search has not seen into its index."""
+        behind = [index for index in self._indexes.values() if index.behind]
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            done = {
-                table.name: self._index_table(table) for table in self._tables if table.name in self._indexed
-            }
+            reached = [(index, index.advance(self._db)) for index in behind]
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
             raise _translated(error) from error
-        self._indexed.update(done)
-        return self.unindexed > 0
-
-    def _index_table(self, table: Table[Record]) -> int:
-        done = self._indexed[table.name]
-        if done == self._numbers[table.name]:
-            return done
-        rows = self._db.execute(
-            f"SELECT _n, body FROM {quoted(table.name)} WHERE _n > ? ORDER BY _n LIMIT {INDEXED_AT_ONCE}",  # noqa: S608
-            (done,),
-        ).fetchall()
-        name = quoted(f"{table.name}__words")
-        for some in _portions(rows, ROWS_AT_ONCE):
-            marks = ", ".join(["(?, ?)"] * len(some))
-            values = [value for n, body in some for value in (n, indexable(_words(table, body)))]
-            self._db.execute(f"INSERT INTO {name} (rowid, words) VALUES {marks}", values)  # noqa: S608
-        done = rows[-1][0] if len(rows) == INDEXED_AT_ONCE else self._numbers[table.name]
-        self._db.execute("UPDATE _searched SET indexed = ? WHERE collection = ?", (done, table.name))
-        return done
+        for index, number in reached:
+            index.reached(number)
 
     def checkpoint(self) -> None:
         """Move what the log holds into the file, so that the log does not grow."""
@@ -233,24 +218,6 @@ def _alone(group: Group, commit: Pending) -> Group:
     alone = Group([commit])
     alone.given_up = group.given_up
     return alone
-
-
-def _portions(items: list[Item], size: int) -> Iterator[list[Item]]:
-    """The items in lists of the size and then of powers of two, so that few different statements are made."""
-    start = 0
-    while start < len(items):
-        while start + size > len(items):
-            size //= 2
-        yield items[start : start + size]
-        start += size
-
-
-def _words(table: Table[Record], body: str) -> str:
-    try:
-        return table.words(table.collection.decode(body))
-    except msgspec.ValidationError:
-        log.error("a record cannot be read: search will not find it", extra={"collection": table.name})
-        return ""
 
 
 def _translated(error: Exception) -> Exception:

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from agent_ui import assets, events, inbox, me, signin
+from agent_ui import (
+    assets,
+    board,
+    case,
+    customer,
+    events,
+    files,
+    finding,
+    inbox,
+    me,
+    sheets,
+    signin,
+    watching,
+    working,
+)
 from agent_ui.borders import answer_errors
 from agent_ui.headers import add_security_headers
 from agent_ui.pages import PAGES, Pages
@@ -15,6 +29,14 @@ BEHIND_SIGN_IN: tuple[Route, ...] = (
     *signin.ROUTES,
     *me.ROUTES,
     *inbox.ROUTES,
+    *case.ROUTES,
+    *working.ROUTES,
+    *sheets.ROUTES,
+    *watching.ROUTES,
+    *files.ROUTES,
+    *customer.ROUTES,
+    *finding.ROUTES,
+    *board.ROUTES,
     *events.ROUTES,
 )
 
@@ -26,6 +48,7 @@ def make_app(rooms: Rooms) -> web.Application:
     app[PAGES] = Pages(rooms.settings.product)
     app[signin.GUESSES] = signin.new_guesses()
     app[events.WIRES] = events.Wires()
+    app[board.WALLS] = board.Walls()
     app.on_shutdown.append(events.hang_up)
     app.on_response_prepare.append(add_security_headers)
     app.add_routes([*assets.ROUTES, *signin.PUBLIC_ROUTES])

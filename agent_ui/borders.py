@@ -119,7 +119,7 @@ def _report(request: web.Request, error: Exception) -> Trouble:
 
 def _tell(request: web.Request, trouble: Trouble) -> web.Response:
     speaker = speaker_for(request)
-    if is_fetch(request):
+    if is_fetch(request) or request.path.startswith("/api/"):
         told = {
             "error": trouble.code,
             "title": speaker.say(trouble.title),

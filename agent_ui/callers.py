@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
 
-from agent_ui.rooms import Network, UiSettings
+from agent_ui.rooms import UiSettings
 
 
-def caller_ip(request: web.Request, trusted: tuple[Network, ...]) -> str:
+def caller_ip(request: web.Request, trusted: tuple[str, ...]) -> str:
     """The nearest address that is not a proxy of ours; what strangers put before it is not believed."""
     forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
     address = request.remote or ""
@@ -38,9 +39,14 @@ def is_from_elsewhere(request: web.Request, settings: UiSettings) -> bool:
     return request.headers.get("Origin", own_origin(request, settings)) != own_origin(request, settings)
 
 
-def _is_trusted(address: str, trusted: tuple[Network, ...]) -> bool:
+def _is_trusted(address: str, trusted: tuple[str, ...]) -> bool:
     try:
         ip = ip_address(address)
     except ValueError:
         return False
-    return any(ip in network for network in trusted if network.version == ip.version)
+    return any(ip in network for network in _networks(trusted) if network.version == ip.version)
+
+
+@cache
+def _networks(names: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(name) for name in names)

@@ -34,7 +34,7 @@ class Wires:
     def encode(self, event: Event) -> bytes:
         known = self._encoded.get(event.seq)
         if known is None:
-            known = self._encoded[event.seq] = _message("happened", event.seq, msgspec.json.encode(event))
+            known = self._encoded[event.seq] = _message("happened", event.seq, _encode(event))
             if len(self._encoded) > 1000:
                 self._encoded.popitem(last=False)
         return known
@@ -145,6 +145,14 @@ async def hang_up(app: web.Application) -> None:
     """At closing time nobody waits for pages that would listen for ever: they come back by themselves."""
     for task in app[WIRES].listening:
         task.cancel()
+
+
+def _encode(event: Event) -> bytes:
+    """Ids and codes: the address an answer goes to is for the channel that delivers it."""
+    if "to" in event.data:
+        data = {name: value for name, value in event.data.items() if name != "to"}
+        event = msgspec.structs.replace(event, data=data)
+    return msgspec.json.encode(event)
 
 
 def _message(kind: str, seq: str, data: bytes = b"{}") -> bytes:

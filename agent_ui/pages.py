@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from agent_ui.assets import read_assets
+from agent_ui.drawings import channel_icon, is_previewed
 from agent_ui.labels import LABELS
 from agent_ui.prose import linkify
 from agent_ui.speaker import Speaker
@@ -64,6 +65,8 @@ def _environment(language: str, product: str) -> Environment:
         languages=LANGUAGES,
         asset=assets.url,
         initials=initials,
+        channel_icon=channel_icon,
+        is_previewed=is_previewed,
         words_for_browser=_as_data_block(words.for_browser),
     )
     environment.filters.update(linkify=linkify, label=_labeller(words.gettext))

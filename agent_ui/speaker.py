@@ -94,6 +94,12 @@ class Speaker:
             return self.say("%(n)s h", n=minutes // 60)
         return self.say("%(n)s d", n=minutes // (24 * 60))
 
+    def clock(self, seconds: int) -> str:
+        """How long a call lasted, as a clock shows it."""
+        hours, rest = divmod(seconds, 3600)
+        minutes, left = divmod(rest, 60)
+        return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
     def since(self, at: datetime) -> str:
         return self.lasting((self.now - at).total_seconds())
 

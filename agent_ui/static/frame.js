@@ -4,6 +4,8 @@ import "./zone.js";
 import { listenForKeys, shortcut } from "./keys.js";
 import { listen, on } from "./live.js";
 import { attempt, post } from "./net.js";
+import { listenToOffers } from "./offers.js";
+import { listenForSheets } from "./sheet.js";
 import { gettext, language } from "./words.js";
 
 export function lasting(seconds) {
@@ -87,10 +89,12 @@ if (document.body.dataset.me) {
   for (const link of document.querySelectorAll(".rail a[data-key]"))
     shortcut(`g ${link.dataset.key}`, gettext("Go to: %(page)s", { page: link.dataset.name }), () => link.click());
   openMenus();
+  listenForSheets();
   chooseTheme();
   chooseStatus();
   tick();
   setInterval(tick, 15_000);
   listen();
+  listenToOffers();
 }
 document.documentElement.dataset.ready = language;

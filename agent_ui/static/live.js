@@ -148,7 +148,7 @@ function refreshSelf(element) {
 export function listen() {
   if (!document.body.dataset.me) return;
   shareConnections();
-  connect();
+  if (!source) connect();
   document.querySelectorAll("[data-src][data-on]").forEach(refreshSelf);
   window.addEventListener("pageshow", (event) => event.persisted && tell("reset", { kind: "reset" }));
   window.addEventListener("online", () => !source && connect());

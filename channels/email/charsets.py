@@ -71,7 +71,7 @@ _COMMON_PAIRS = re.compile(
     "ош|шк|иб|бк|аш|их|ых|ой|ей|ую|жа|жд|чт|эт|эл|фо|еф|оп|зв|зд|бо|ду|тв|сь|ся|чё|чи|ще|ай|ик|ки"
 )
 _FREQUENT = re.compile("[оеаинтсрвлкмдпу]")
-_CASE_BREAK = re.compile("[а-яёєіїґ][А-ЯЁЄІЇҐ]")
+_CASE_BREAK = re.compile("[а-яёєіїґ][А-ЯЁЄІЇҐ]+")
 _JUNK = re.compile(r"[^\sа-яёА-ЯЁєіїґўЄІЇҐЎ«»—–№…„“”‘’•§°\xa0©]")
 
 _USUAL = re.compile("[\xa0-\u024f\u0370-\u058f\u2010-\u203a\u20ac\u2116\U0001f300-\U0001faff]")
@@ -191,7 +191,7 @@ def _guess(data: bytes, declared: str) -> str:
             return declared
         trusted = _russian(high, declared)
         best = max(_CYRILLIC, key=lambda codec: _russian(high, codec))
-        return best if _russian(high, best) > 2 * max(trusted, 4) else declared
+        return best if _russian(high, best) > 2 * max(trusted, 10) else declared
     return max(_CYRILLIC, key=lambda codec: _russian(high, codec))
 
 
@@ -202,4 +202,5 @@ def _russian(words: bytes, codec: str) -> int:
     good = 2 * len(_COMMON_PAIRS.findall(small)) + len(_FREQUENT.findall(small))
     if codec == "cp1251":  # where a short word could be either, it is most often this
         good += 1 + good // 10
-    return good - 3 * len(_CASE_BREAK.findall(text)) - 3 * len(_JUNK.findall(text))
+    strange = 2 * sum(map(len, _CASE_BREAK.findall(text))) + 3 * len(_JUNK.findall(text))
+    return good - strange

@@ -13,10 +13,11 @@ from functools import partial
 from channels.base import Accept
 from channels.email.limits import Crowd, Pace
 from channels.email.mailboxes import Mailboxes, split_address
-from channels.email.reading import read_email
+from channels.email.reading import read_email, unreadable_email
 from channels.email.settings import EmailSettings
 from channels.email.smtp import Conversation, House
 from channels.email.token import AddressToken
+from crm.contact import Arrival
 from crm.errors import AgainLater, BadInput
 from crm.record import Clock, now
 
@@ -105,15 +106,7 @@ class _Doorkeeper:
         return "250 2.1.5 OK"
 
     async def deliver(self, content: bytes, sender: str, recipients: tuple[str, ...]) -> str:
-        read = partial(
-            read_email,
-            content,
-            received_at=self._clock(),
-            envelope_to=recipients,
-            envelope_from=sender,
-            thread_of=self._token.verify,
-            answer_of=self._token.verify_bounce,
-        )
+        read = partial(self._read, content, sender, recipients)
         arrival = read() if len(content) < _LARGE else await asyncio.to_thread(read)
         try:
             await self._accept(arrival)
@@ -121,6 +114,23 @@ class _Doorkeeper:
             log.info("email: not stored, the peer keeps it: %s", type(error).__name__)
             return _LATER
         return "250 2.0.0 Received"
+
+    def _read(self, content: bytes, sender: str, recipients: tuple[str, ...]) -> Arrival:
+        received_at = self._clock()
+        try:
+            return read_email(
+                content,
+                received_at=received_at,
+                envelope_to=recipients,
+                envelope_from=sender,
+                thread_of=self._token.verify,
+                answer_of=self._token.verify_bounce,
+            )
+        except Exception as error:  # noqa: BLE001 - a fault of our reader must not send the customer away
+            self.failed(error)
+        return unreadable_email(
+            content, received_at=received_at, envelope_to=recipients, envelope_from=sender
+        )
 
     def failed(self, error: Exception) -> str:
         # Frames only: the message of an exception may quote the customer.

@@ -68,6 +68,7 @@ class _Page:
         self._literal = 0
         self._link: tuple[str, int] | None = None
         self._tight = False
+        self._begin = 0  # of the paragraph, in lines
 
     def text(self) -> str:
         self._break()
@@ -87,6 +88,7 @@ class _Page:
             # Outlook makes a paragraph of each line and takes its margins away.
             self._tight = tag == "p" and _attribute(attributes, "class").startswith("Mso")
             self._gap()
+            self._begin = len(self._lines)
             self._literal += tag == "pre"
         elif tag in _BLOCKS:
             self._break()
@@ -106,6 +108,8 @@ class _Page:
     def leave(self, tag: str) -> None:
         if tag in _PARAGRAPHS:
             self._gap()
+            if self._tight and self._begin == len(self._lines):
+                self._break(always=True)
             self._tight = False
             if tag == "pre":
                 self._literal = max(0, self._literal - 1)

@@ -75,6 +75,27 @@ def read_email(
     return Arrival(contact, blobs)
 
 
+def unreadable_email(
+    raw: bytes, *, received_at: datetime, envelope_to: tuple[str, ...], envelope_from: str
+) -> Arrival:
+    """The contact that stands for a letter our reader failed on: all of it as a file."""
+    key = "sha256-" + blob_id(raw)
+    file = Attachment(name="message.eml", mime="message/rfc822", size=len(raw), blob=blob_id(raw))
+    contact = Contact(
+        id=contact_id("email", key),
+        channel="email",
+        key=key,
+        received_at=received_at,
+        sender=Address(kind="email", value=envelope_from),
+        recipients=tuple(Address(kind="email", value=mailbox) for mailbox in envelope_to),
+        raw=file.blob,
+        attachments=(file,),
+        fingerprint=file.blob,
+        fields={"unreadable": "yes"},
+    )
+    return Arrival(contact, {file.blob: raw})
+
+
 def _senders(headers: Headers, envelope_from: str | None) -> list[Address]:
     """Who wrote; never empty, though the address may be."""
     for name in (b"from", b"sender", b"reply-to", b"return-path"):

@@ -9,6 +9,7 @@ from agent_ui import (
     board,
     case,
     customer,
+    desk,
     events,
     files,
     finding,
@@ -36,6 +37,7 @@ BEHIND_SIGN_IN: tuple[Route, ...] = (
     *files.ROUTES,
     *customer.ROUTES,
     *finding.ROUTES,
+    *desk.ROUTES,
     *board.ROUTES,
     *events.ROUTES,
 )

@@ -51,19 +51,18 @@ async def find_customers(visit: Visit) -> web.Response:
     """Customers by anything somebody at the desk can say."""
     words = visit.request.query.get("q", "")
     found = await search_everything(visit.rooms.store, words, limit=FOUND, region=visit.rooms.settings.region)
-    addresses = await visit.rooms.store.find(
-        ADDRESSES, one_of("customer_id", [customer.id for customer in found.customers]), limit=200
-    )
+    ids = [customer.id for customer in found.customers] + [case.customer_id for case in found.cases]
+    ids = list(dict.fromkeys(ids))[:FOUND]
+    known = await visit.rooms.store.get_many(CUSTOMERS, ids)
+    addresses = await visit.rooms.store.find(ADDRESSES, one_of("customer_id", known), limit=200)
     candidates = [
         Candidate(
-            customer,
-            [one for one in addresses if one.customer_id == customer.id and one.kind != "visitor"][:3],
+            known[id_], [one for one in addresses if one.customer_id == id_ and one.kind != "visitor"][:3]
         )
-        for customer in found.customers
+        for id_ in ids
+        if id_ in known
     ]
-    names = await read_names(
-        visit.rooms.store, visit.speaker, customers=[customer.id for customer in found.customers]
-    )
+    names = await read_names(visit.rooms.store, visit.speaker, customers=known)
     return visit.fragment("desk_found.html", candidates=candidates, names=names, words=words.strip())
 
 

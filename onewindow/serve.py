@@ -18,6 +18,8 @@ from channels.base import Accept, Outlet, Source
 from channels.chat.outlet import ChatOutlet
 from channels.chat.source import ChatSource
 from channels.delivery import Delivery
+from channels.desk import Desk
+from channels.desk import Desk
 from channels.email.door import EmailSource
 from channels.email.outlet import EmailOutlet
 from channels.email.token import AddressToken
@@ -78,6 +80,7 @@ async def open_house(settings: Settings) -> AsyncIterator[Addresses]:
             rules=core.book,
             audit=audit,
             doors=doors,
+            register=Desk(core.intake.accept).register,
         )
         email = EmailSource(settings.email, token=AddressToken(secret)) if settings.email else None
         sources: list[Source] = [source for source in (email, chat) if source]

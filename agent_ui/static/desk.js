@@ -56,7 +56,7 @@ async function look() {
 
 // Nobody was found by it: what was typed is likely the new customer's.
 function prefill(words) {
-  if (options().length || words.length < 5) return;
+  if (options().length || words.length < 5) return unguess();
   const isNumber = /^\+?[\d\s().-]+$/.test(words);
   for (const name of ["reach", "number"]) {
     const field = form.elements[name];
@@ -68,6 +68,13 @@ function prefill(words) {
   }
 }
 
+function unguess() {
+  for (const field of form.querySelectorAll("[data-guessed]")) {
+    field.value = "";
+    delete field.dataset.guessed;
+  }
+}
+
 function choose(id) {
   return attempt(async () => {
     chosen.replaceChildren(await fetchHtml(`/desk/customers/${encodeURIComponent(id)}`));
@@ -75,6 +82,7 @@ function choose(id) {
     who.hidden = true;
     search.value = "";
     found.replaceChildren();
+    unguess();
     const name = chosen.querySelector("[data-name]").dataset.name;
     if (!form.elements.name.value) form.elements.name.value = name;
     form.elements.subject.focus();
@@ -148,7 +156,9 @@ function readDraft() {
 // Sending
 
 function point(refusal) {
-  const field = form.querySelector(`[data-field="${CSS.escape(refusal.told.field ?? "")}"]`);
+  const asked = { visit: "reach", letter: "postal", phone: "number" }[form.dataset.channel];
+  const name = refusal.told.field === "sender" ? asked : refusal.told.field;
+  const field = form.querySelector(`[data-field="${CSS.escape(name ?? "")}"]`);
   if (!field) return;
   const input = field.querySelector("input, textarea") ?? field;
   const wrong = document.createElement("span");

@@ -19,7 +19,6 @@ from channels.chat.outlet import ChatOutlet
 from channels.chat.source import ChatSource
 from channels.delivery import Delivery
 from channels.desk import Desk
-from channels.desk import Desk
 from channels.email.door import EmailSource
 from channels.email.outlet import EmailOutlet
 from channels.email.token import AddressToken
@@ -80,7 +79,7 @@ async def open_house(settings: Settings) -> AsyncIterator[Addresses]:
             rules=core.book,
             audit=audit,
             doors=doors,
-            register=Desk(core.intake.accept).register,
+            desk=Desk(core.intake.accept),
         )
         email = EmailSource(settings.email, token=AddressToken(secret)) if settings.email else None
         sources: list[Source] = [source for source in (email, chat) if source]

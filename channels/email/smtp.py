@@ -241,6 +241,7 @@ class Conversation(SMTP):
 
     async def _part(self, status: str) -> None:
         if self.transport is not None:
+            self._flush()
             await super().push(status)
             self.transport.close()
 

@@ -66,7 +66,7 @@ async def show_replies(visit: Visit) -> web.Response:
             ),
         )
         for reply in found
-        if reply.department_id in ("", opened.case.department_id)
+        if reply.active and reply.department_id in ("", opened.case.department_id)
     ]
     return visit.fragment("replies.html", replies=replies)
 

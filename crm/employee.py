@@ -50,6 +50,7 @@ class SavedReply(Record, frozen=True, kw_only=True, omit_defaults=True):
     text: str
     language: str = "ru"
     department_id: str = ""  # empty: for everybody
+    active: bool = True  # false: no longer offered
 
 
 class Session(Record, frozen=True, kw_only=True, omit_defaults=True):

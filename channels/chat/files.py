@@ -88,7 +88,7 @@ class Files:
         here = self._room.visitors.get(visitor) or Visitor(visitor)
         said = Said(request.match_info["id"], "", visitor, here.profile, (file,), here.fields)
         peer = peer_of(request, self._trusted)
-        outcome = await self._mouth.bring(said, peer, {file.blob: content})
+        outcome = await self._mouth.bring(said, peer, blobs={file.blob: content})
         return outcome.answer if isinstance(outcome, Stored) else outcome
 
     def _problem(self, name: str, length: int | None) -> str:

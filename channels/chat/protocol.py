@@ -297,8 +297,6 @@ def client_id(contact: Contact) -> str:
 
 def claims_of(profile: Profile) -> tuple[Address, ...]:
     """What he typed about himself, as addresses nobody has proven."""
-    typed = (
-        Address(kind="email", value=profile.email, name=profile.name) if profile.email else None,
-        Address(kind="phone", value=profile.phone, name=profile.name) if profile.phone else None,
-    )
-    return tuple(address for address in typed if address)
+    email = (Address(kind="email", value=profile.email, name=profile.name),) if profile.email else ()
+    phone = (Address(kind="phone", value=profile.phone, name=profile.name),) if profile.phone else ()
+    return email + phone

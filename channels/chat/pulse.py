@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from time import monotonic
 
 from channels.chat.room import GOING_AWAY, Room
 
 
 async def feel_pulse(room: Room, *, ping_after: float, closed_after: float) -> None:
     """For ever."""
-    loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(ping_after / 3)
-        moment = loop.time()
+        moment = monotonic()
         for tab in [tab for visitor in room.visitors.values() for tab in visitor.tabs]:
             silence = moment - tab.heard
             if silence > closed_after:

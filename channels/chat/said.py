@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from hashlib import sha256
+from time import monotonic
 from typing import NamedTuple
 
 from channels.base import Accept
@@ -88,22 +90,27 @@ class Mouth:
             log.warning("chat: %d messages were not stored before the door closed", self._busy)
 
     async def bring(
-        self, said: Said, peer: str, blobs: Mapping[str, bytes] | None = None
+        self, said: Said, peer: str, *, blobs: Mapping[str, bytes] = {}, expected: set[str] | None = None
     ) -> Stored | TryAgain | Refused:
-        """Store it; only then is it received."""
+        """Store it; only then is it received. In `expected` stands whose event will need no answer."""
         said = said._replace(text=clean(said.text))
         if reason := self._problem(said):
             return Refused(id=said.id, reason=reason)
         if self._shut:
             return TryAgain(id=said.id, after=AGAIN_AFTER)
-        moment = asyncio.get_running_loop().time()
+        moment = monotonic()
         if delay := self._visitors.delay(said.visitor, moment) or self._peers.delay(peer, moment):
             return TryAgain(id=said.id, after=delay)
-        contact = as_contact(said, self._clock)
+        contact = as_contact(said, self._clock())
+        if expected is not None:
+            expected.add(contact.id)
         try:
-            receipt = await self._accept(Arrival(contact, blobs or {}))
+            receipt = await self._accept(Arrival(contact, blobs))
         except AgainLater:
+            _no_longer(expected, contact.id)
             return TryAgain(id=said.id, after=AGAIN_AFTER)
+        if receipt.repeated or receipt.contact_id != contact.id:
+            _no_longer(expected, contact.id)
         seq = seq_of(Place(receipt.case_id, receipt.number))
         return Stored(contact, receipt, Received(id=said.id, seq=seq, at=contact.received_at))
 
@@ -115,12 +122,7 @@ class Mouth:
         return "too_long" if len(said.text) > self._settings.text_limit else ""
 
 
-def as_id(said: Said) -> str:
-    """The id of the contact it becomes."""
-    return contact_id("chat", key_of(said.visitor, said.id))
-
-
-def as_contact(said: Said, clock: Clock) -> Contact:
+def as_contact(said: Said, at: datetime) -> Contact:
     """The contact, before anybody knows whose it is."""
     key = key_of(said.visitor, said.id)
     words = "\0".join((said.text, *(f"{file.blob} {file.name}" for file in said.files)))
@@ -128,7 +130,7 @@ def as_contact(said: Said, clock: Clock) -> Contact:
         id=contact_id("chat", key),
         channel="chat",
         key=key,
-        received_at=clock(),
+        received_at=at,
         sender=Address(kind="visitor", value=said.visitor, name=said.profile.name),
         claims=claims_of(said.profile),
         text=said.text,
@@ -136,3 +138,8 @@ def as_contact(said: Said, clock: Clock) -> Contact:
         fingerprint=sha256(words.encode()).hexdigest(),
         fields=dict(said.fields),
     )
+
+
+def _no_longer(expected: set[str] | None, contact: str) -> None:
+    if expected is not None:
+        expected.discard(contact)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from time import monotonic
 
 from aiohttp import WSCloseCode, WSMsgType
 
@@ -29,7 +29,7 @@ from channels.chat.protocol import (
     written,
 )
 from channels.chat.room import Room
-from channels.chat.said import Mouth, Said, Stored, as_id
+from channels.chat.said import Mouth, Said, Stored
 from channels.chat.settings import ChatSettings
 from channels.chat.standing import Standings
 from channels.chat.token import new_token, visitor_of
@@ -76,7 +76,7 @@ class Talks:
         if hello is None:
             return
         token = hello.token or new_token()
-        tab = Tab(wire, self._room.enter(visitor_of(token)), peer=peer, heard=_moment())
+        tab = Tab(wire, self._room.enter(visitor_of(token)), peer=peer, heard=monotonic())
         _introduce(tab, hello)
         try:
             await self._welcome(tab, hello, "" if hello.token else token)
@@ -124,7 +124,7 @@ class Talks:
     async def _listen(self, tab: Tab) -> None:
         nonsense = 0
         async for message in tab.wire:
-            tab.heard = _moment()
+            tab.heard = monotonic()
             if message.type is WSMsgType.TEXT:
                 try:
                     frame = read_frame(message.data)
@@ -165,20 +165,15 @@ class Talks:
         visitor = tab.visitor
         fields = {**visitor.fields, "left": "yes"} if isinstance(frame, LeaveMessage) else visitor.fields
         said = Said(frame.id, frame.text, visitor.id, visitor.profile, fields=fields)
-        expected = as_id(said)
-        visitor.expected.add(expected)
-        outcome = await self._mouth.bring(said, tab.peer)
-        if not isinstance(outcome, Stored):
-            visitor.expected.discard(expected)
+        outcome = await self._mouth.bring(said, tab.peer, expected=visitor.expected)
+        if isinstance(outcome, Stored):
+            await self._room.spoke(tab, outcome.contact, outcome.receipt)
+            await tab.wire.send(outcome.answer)
+        else:
             await tab.wire.send(outcome)
-            return
-        if outcome.receipt.repeated or outcome.receipt.contact_id != expected:
-            visitor.expected.discard(expected)  # no event of that id will come
-        await self._room.spoke(tab, outcome.contact, outcome.receipt)
-        await tab.wire.send(outcome.answer)
 
     async def _types(self, tab: Tab, *, on: bool) -> None:
-        visitor, moment = tab.visitor, _moment()
+        visitor, moment = tab.visitor, monotonic()
         if not visitor.case_id or (on and moment - visitor.typed < TYPING_EVERY):
             return
         visitor.typed = moment if on else 0.0
@@ -217,7 +212,3 @@ def _limits(settings: ChatSettings) -> Limits:
     return Limits(
         text=settings.text_limit, file_size=settings.file_size_limit, file_types=settings.file_types
     )
-
-
-def _moment() -> float:
-    return asyncio.get_running_loop().time()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from router.rules import read_rules
 from router.walk import Walk
 from storage.live import open_live
 from storage.sqlite import open_sqlite
+from tests.channels.chat.slow import SlowLive, SlowStore
 
 AGENT = Employee(
     id="anna", login="anna", name="Анна Петрова", department_ids=("front-desk",), password_hash=""
@@ -51,6 +53,7 @@ class ChatHouse:
 
     url: str
     store: Store
+    chats_store: Store  # as the chat sees it
     live: Live
     casework: Casework
     source: ChatSource
@@ -75,25 +78,33 @@ class ChatHouse:
 
 @asynccontextmanager
 async def open_house(
-    directory: Path, settings: ChatSettings, *, port: int = 0, hours: tuple[Hours, ...] = ()
+    directory: Path,
+    settings: ChatSettings,
+    *,
+    port: int = 0,
+    hours: tuple[Hours, ...] = (),
+    slow: random.Random | None = None,
 ) -> AsyncIterator[ChatHouse]:
     """The whole chat as long as the context is open; the same directory again is a restart."""
     clock = Clock()
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_sqlite(directory / "chat.sqlite"))
+        store: Store = await stack.enter_async_context(open_sqlite(directory / "chat.sqlite"))
         await _furnish(store, hours)
         live = await stack.enter_async_context(open_live())
+        if slow:
+            live = SlowLive(live, slow)
         book = read_rules('default_department = "front-desk"')
         walk = Walk(store, book, lambda: frozenset({"front-desk"}), clock=clock, new_id=new_id)
         intake = Intake(store, walk, live)
         await stack.enter_async_context(intake.running())
-        source = ChatSource(settings, store=store, live=live, clock=clock)
+        chats_store = SlowStore(store, slow) if slow else store
+        source = ChatSource(settings, store=chats_store, live=live, clock=clock)
         outlet = ChatOutlet(source)
         delivery = Delivery(store, live, {"chat": outlet}, clock=clock)
         await stack.enter_async_context(delivery.running())
         source.on_delivered(delivery.delivered)
         casework = Casework(store, live, clock=clock, new_id=new_id, keys={"chat": outlet.key_for})
-        house = ChatHouse("", store, live, casework, source, clock)
+        house = ChatHouse("", store, chats_store, live, casework, source, clock)
         await stack.enter_async_context(source.listening(_watched(house, intake.accept)))
         house.url = await stack.enter_async_context(_serving(source, port))
         yield house

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 
 import phonenumbers
 
@@ -30,30 +32,37 @@ def normalise(address: Address, *, region: str = "RU") -> str:
     if address.kind == "email":
         return f"email:{_normalise_mail(value)}"
     if address.kind == "postal":
-        return f"postal:{value.casefold()}"
+        return f"postal:{_folded(value)}"
     return f"{address.kind}:{value}"
 
 
 def normalise_number(value: str, *, region: str = "RU") -> str:
     """E.164 of a number however it was written; short numbers of an exchange stay as their digits."""
-    try:
-        number = phonenumbers.parse(value, region)
-    except phonenumbers.NumberParseException:
-        number = None
-    if number and phonenumbers.is_possible_number(number):
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    digits = re.sub(r"\D", "", value)
+    digits = "".join(str(int(digit)) for digit in re.findall(r"\d", value))
+    for spelled in (value, digits):
+        try:
+            number = phonenumbers.parse(spelled, region)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_possible_number(number):
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return digits if len(digits) > 1 else ""
 
 
 def _normalise_mail(value: str) -> str:
     local, at, domain = value.rpartition("@")
     if not domain.isascii():
-        try:
+        with suppress(UnicodeError):  # not a name that DNS knows: it still tells one sender from another
             domain = domain.encode("idna").decode()
-        except UnicodeError:
-            return value.casefold()  # not a name that DNS knows: it still tells one sender from another
-    return f"{local}{at}{domain}".casefold()
+    return _folded(f"{local}{at}{domain}")
+
+
+def _folded(value: str) -> str:
+    """Without what a reader does not see: the case, and of how many marks a letter is put together."""
+    if not value.isascii():
+        value = unicodedata.normalize("NFC", value)
+    folded = unicodedata.normalize("NFC", value.casefold())
+    return " ".join(folded[:MAX_VALUE].split())
 
 
 async def possible_customers(

@@ -101,10 +101,11 @@ class Plan:
         return case
 
     def add_contact(self, contact: Contact, case: Case, trace: tuple[Step, ...], entry_id: str) -> Receipt:
-        """The contact as the next of its case; a closed case comes back to life."""
-        moved = self._reopened(case, entry_id) if not case.open else case
+        """The contact as the next of its case; a closed case comes back to life if it asks for something."""
+        told = only_tells(contact)
+        moved = case if case.open or told else self._reopened(case, entry_id)
         number = moved.contacts + 1
-        answers = contact.direction == "inbound" and contact.automatic in ("", "bounce")
+        answers = contact.direction == "inbound" and contact.automatic in ("", "bounce") and not told
         self.cases[case.id] = msgspec.structs.replace(
             moved,
             contacts=number,
@@ -186,6 +187,16 @@ class Plan:
 def _found_or_made(address: CustomerAddress) -> Write:
     """An address that was nobody's any more has a record already."""
     return Insert(ADDRESSES, address) if address.version == 1 else Replace(ADDRESSES, address)
+
+
+def only_tells(contact: Contact) -> bool:
+    """Whether it only says how an answer of ours fares, or that its reader is away: nothing is to be done.
+
+    Letters of lists and of other systems are not among them: a person may be writing through those.
+    """
+    if contact.report:
+        return contact.report.outcome in ("delivered", "delayed")
+    return contact.automatic == "reply"
 
 
 def reopened(case: Case, at: datetime) -> Case:

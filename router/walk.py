@@ -6,8 +6,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from crm.case import Case, Step
 from crm.collections import ADDRESSES, CASES, CONTACTS, CUSTOMERS, DEAD_LETTERS
 from crm.contact import Arrival, Contact, Receipt, contact_id
@@ -17,12 +15,16 @@ from crm.record import Clock, NewId
 from crm.store import Order, Store, equals
 from router.identity import normalise
 from router.joining import CONVERSATIONS, Found, join, may_join_without_reference
+from router.keys import encodable, named, possible_ids
 from router.numbers import CaseNumbers
 from router.plan import Opening, Plan
 from router.rules import Facts, RuleBook, decide
 
 RECENT_CASES = 20
 """How many of a customer's latest cases are looked at for one to join."""
+
+RECENTLY_CLOSED = 5
+"""Closed ones among them: somebody may write on into a talk that was closed a moment ago."""
 
 REMEMBERED_TALKS = 50_000
 """Talks that go on whose case is remembered."""
@@ -75,7 +77,7 @@ class Walk:
         receipts: dict[str, Receipt] = {}
         answers = []
         for arrival, address_id in zip(arrivals, address_ids, strict=True):
-            contact = _named(arrival.contact, known.contacts)
+            contact = self._named(plan, known, arrival.contact)
             receipt = receipts.get(contact.id) or _known_already(contact.id, known, replays)
             if receipt:
                 answers.append(receipt._replace(repeated=True))
@@ -88,15 +90,31 @@ class Walk:
         return plan, answers
 
     async def bury(self, arrival: Arrival, reason: str) -> tuple[Plan, Receipt]:
-        """The plan for a contact that routing could not handle: a dead letter."""
+        """The plan for a contact that routing could not handle: a dead letter.
+
+        One that is stored all the same (the fault came after the commit) needs none.
+        """
         plan = Plan(self._clock())
-        earlier = await self._store.get(DEAD_LETTERS, arrival.contact.id)
+        contact = encodable(arrival.contact)
+        ids = possible_ids(contact)
+        stored = await self._store.get_many(CONTACTS, ids)
+        dead = await self._store.get_many(DEAD_LETTERS, ids)
+        known = _Known(stored, dead, customers={}, cases_of={})
+        contact = self._named(plan, known, contact)
+        if contact.id in stored and (receipt := _known_already(contact.id, known, ())):
+            return plan, receipt
         plan.blobs.update(arrival.blobs)
-        return plan, plan.bury(arrival.contact, reason, earlier)
+        return plan, plan.bury(contact, reason, dead.get(contact.id))
+
+    @staticmethod
+    def _named(plan: Plan, known: _Known, contact: Contact) -> Contact:
+        letter = known.dead_letters.get(contact.id)
+        stored, planned = known.contacts.get(contact.id), plan.contacts.get(contact.id)
+        return named(contact, (stored, planned, letter.contact if letter else None))
 
     async def _read(self, plan: Plan, contacts: Sequence[Contact], address_ids: Sequence[str]) -> _Known:
         """Everything the batch needs, with as few questions to the store as there are kinds."""
-        ids = {possible for contact in contacts for possible in _possible_ids(contact)}
+        ids = {possible for contact in contacts for possible in possible_ids(contact)}
         about = {other for contact in contacts for other in _mentioned_ids(contact)}
         found = await self._store.get_many(CONTACTS, ids | about)
         dead = await self._store.get_many(DEAD_LETTERS, ids)
@@ -117,17 +135,20 @@ class Walk:
     async def _cases_of(self, plan: Plan, owned: Sequence[tuple[str, Contact]]) -> dict[str, list[str]]:
         """Ids of the cases that these contacts may join by talk or subject, by customer."""
         cases_of: dict[str, list[str]] = {}
+        read: set[str] = set()
         for owner, contact in owned:
-            if not owner or owner in cases_of:
+            if not owner or owner in read:
                 continue
             talk = await self._talk_of(contact.channel, owner)
             if talk:
-                plan.know({}, [talk])
-                cases_of[owner] = [talk.id]
+                cases = [talk]
             elif self._asks_for_cases or may_join_without_reference(contact):
-                recent = await self._recent_cases(owner)
-                plan.know({}, recent)
-                cases_of[owner] = [case.id for case in recent]
+                cases = await self._recent_cases(owner)
+                read.add(owner)
+            else:
+                continue
+            plan.know({}, cases)
+            cases_of[owner] = list(dict.fromkeys([*cases_of.get(owner, ()), *(case.id for case in cases)]))
         return cases_of
 
     async def _talk_of(self, channel: str, owner: str) -> Case | None:
@@ -139,7 +160,9 @@ class Walk:
     async def _recent_cases(self, customer_id: str) -> list[Case]:
         mine, order = equals("customer_id", customer_id), Order("opened_at", descending=True)
         going_on = await self._store.find(CASES, mine, equals("open", True), order=order, limit=RECENT_CASES)
-        closed = await self._store.find(CASES, mine, equals("open", False), order=order, limit=1)
+        closed = await self._store.find(
+            CASES, mine, equals("open", False), order=order, limit=RECENTLY_CLOSED
+        )
         return [*going_on, *closed]
 
     def _route(self, plan: Plan, known: _Known, contact: Contact, address_id: str) -> Receipt:
@@ -228,25 +251,6 @@ class Walk:
             return None
         about = known.contacts.get(contact_id(contact.channel, contact.report.key))
         return about if about and about.direction == "outbound" else None
-
-
-def _named(contact: Contact, known: dict[str, Contact]) -> Contact:
-    """The contact under an id of its own: a reused key with other words is another contact."""
-    stored = known.get(contact.id)
-    if stored and stored.fingerprint and contact.fingerprint not in ("", stored.fingerprint):
-        key = _second_key(contact)
-        return msgspec.structs.replace(contact, key=key, id=contact_id(contact.channel, key))
-    return contact
-
-
-def _second_key(contact: Contact) -> str:
-    return f"{contact.key}~{contact.fingerprint[:12]}"
-
-
-def _possible_ids(contact: Contact) -> tuple[str, ...]:
-    if not contact.fingerprint:
-        return (contact.id,)
-    return (contact.id, contact_id(contact.channel, _second_key(contact)))
 
 
 def _mentioned_ids(contact: Contact) -> list[str]:

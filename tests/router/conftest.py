@@ -11,6 +11,7 @@ from crm.store import Store
 from router.live import Live
 from storage.live import open_live
 from storage.sqlite import open_sqlite
+from tests.router.house import House, open_house
 from tests.router.records import HandClock
 
 
@@ -29,3 +30,9 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 async def live(clock: HandClock) -> AsyncIterator[Live]:
     async with open_live(clock) as live:
         yield live
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with open_house(tmp_path) as house:
+        yield house

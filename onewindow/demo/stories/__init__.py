@@ -1,0 +1,1 @@
+"""What happens between the operator and its customers, story by story."""

@@ -111,8 +111,11 @@ def as_attachment(name: str, content: bytes) -> Attachment:
 def tidy_name(name: str) -> str:
     """The file's name, fit for any file system, its ending kept."""
     stem, dot, ending = " ".join(_UNFIT.sub(" ", name).split()).rpartition(".")
-    ending = ending[-10:]
-    return f"{stem.strip('. ')[: NAME_LIMIT - 11] or 'file'}{dot}{ending}"
+    if not dot:
+        stem, ending = ending, ""
+    ending = ending.strip()[-10:]
+    stem = stem[: NAME_LIMIT - 11].strip(". ") or "file"
+    return f"{stem}.{ending}" if ending else stem
 
 
 def _harmless(file: Attachment) -> dict[str, str]:

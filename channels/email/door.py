@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from channels.base import Accept
-from channels.email.limits import Crowd, Pace
+from channels.email.limits import Crowd, Load, Pace
 from channels.email.mailboxes import Mailboxes, split_address
 from channels.email.reading import read_email, unreadable_email
 from channels.email.settings import EmailSettings
@@ -53,6 +53,7 @@ class EmailSource:
             hostname=settings.hostname or _own_name(settings),
             tls=self._tls,
             crowd=Crowd(settings.connections, settings.connections_per_peer),
+            load=Load(settings.memory_limit),
             talking=talking,
         )
         converse = partial(Conversation, house, loop=loop)

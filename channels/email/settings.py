@@ -20,6 +20,7 @@ class EmailSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     port: Port = 2525
     hostname: str = ""  # what we call ourselves; empty: the domain of the first address
     data_size_limit: Count = 25 * 1024 * 1024
+    memory_limit: Count = 512 * 1024 * 1024  # of all messages that are being handed in at once
     tls_certificate: str = ""  # path of a PEM chain; STARTTLS is offered where it is set
     tls_key: str = ""  # path of its PEM key; empty: it is in the same file
     connections: Count = 500

@@ -10,7 +10,7 @@ from typing import AnyStr, NamedTuple, Protocol, cast
 
 from aiosmtpd.smtp import MISSING, SMTP, Envelope
 
-from channels.email.limits import Crowd
+from channels.email.limits import Crowd, Load, Share
 from channels.email.settings import EmailSettings
 
 _CHUNK = 1 << 20
@@ -46,12 +46,14 @@ class House(NamedTuple):
     hostname: str
     tls: ssl.SSLContext | None
     crowd: Crowd
+    load: Load
     talking: set[Conversation]
 
 
-async def read_data(reader: asyncio.StreamReader, limit: int) -> bytes | None:
-    """The message that follows DATA, dots unstuffed; read to its end but None if longer than the limit.
+async def read_data(reader: asyncio.StreamReader, limit: int, share: Share) -> bytes | None:
+    """The message that follows DATA, dots unstuffed.
 
+    None if it is longer than the limit or its share of the memory: then too it is read to its end.
     Only CRLF.CRLF ends it: a peer that takes a bare LF for a line end cannot smuggle a second message
     past us. What comes after the end stays in the reader.
     """
@@ -61,9 +63,10 @@ async def read_data(reader: asyncio.StreamReader, limit: int) -> bytes | None:
         chunk = await reader.read(_CHUNK)
         if not chunk:
             raise ConnectionResetError("the peer left within DATA")
-        if dropped + len(data) > limit + len(_END):
-            dropped += len(data) - len(_END)
-            del data[: -len(_END)]
+        kept = max(0, len(data) - len(_END))
+        if not share.take(len(chunk)) or dropped + kept > limit:
+            dropped += kept
+            del data[:kept]
         searched = max(0, len(data) - len(_END))
         data += chunk
     rest = bytes(data[end + len(_END) :])
@@ -71,7 +74,7 @@ async def read_data(reader: asyncio.StreamReader, limit: int) -> bytes | None:
         # `read` took all that the reader had and nothing has run since, so the order is kept.
         reader.feed_data(rest)
     del data[end + 2 :]
-    if dropped + len(data) - 2 > limit:
+    if share.refused or dropped + len(data) - 2 > limit:
         return None
     return bytes(memoryview(data.replace(b"\r\n.", b"\r\n"))[2:])
 
@@ -194,19 +197,23 @@ class Conversation(SMTP):
         try:
             await self.push("354 End data with <CR><LF>.<CR><LF>")
             self._reset_timeout(self._limits.data_timeout)
-            content = await read_data(self._reader, self._limits.data_size_limit)
-            self._messages += 1
-            self.envelope = self._create_envelope()
-            if content is None:
-                status = "552 5.3.4 Message is larger than the limit"
-            else:
-                sender = _sender(envelope.mail_from)
-                status = await self._house.doorkeeper.deliver(content, sender, tuple(envelope.rcpt_tos))
-            await self.push(status)
+            with self._house.load.share() as share:
+                content = await read_data(self._reader, self._limits.data_size_limit, share)
+                self._messages += 1
+                self.envelope = self._create_envelope()
+                await self.push(await self._outcome(envelope, content, share))
         finally:
             self._receiving = False
         if self._leaving:
             await self._part("421 4.3.2 Closing, try again later")
+
+    async def _outcome(self, envelope: Envelope, content: bytes | None, share: Share) -> str:
+        if share.refused:
+            return "452 4.3.1 Too much mail at once, try again later"
+        if content is None:
+            return "552 5.3.4 Message is larger than the limit"
+        sender = _sender(envelope.mail_from)
+        return await self._house.doorkeeper.deliver(content, sender, tuple(envelope.rcpt_tos))
 
     def leave(self) -> None:
         """Ends the conversation: at once, or after the message that is on its way."""

@@ -8,6 +8,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from channels.email.limits import Load, Share
 from channels.email.smtp import read_data
 
 PIECES = st.lists(
@@ -19,12 +20,14 @@ PIECES = st.lists(
 CHUNKS = st.lists(st.integers(1, 12), max_size=40)
 
 
-def read_in_pieces(wire: bytes, sizes: list[int], limit: int = 1_000_000) -> tuple[bytes | None, bytes]:
+def read_in_pieces(
+    wire: bytes, sizes: list[int], limit: int = 1_000_000, memory: int = 1_000_000
+) -> tuple[bytes | None, bytes]:
     """What `read_data` makes of it, and what it leaves to the next command."""
 
     async def run() -> tuple[bytes | None, bytes]:
         reader = asyncio.StreamReader(limit=1 << 16)
-        reading = asyncio.ensure_future(read_data(reader, limit))
+        reading = asyncio.ensure_future(read_data(reader, limit, Share(Load(memory))))
         rest = wire
         for size in [*sizes, len(wire)]:
             if rest:
@@ -99,6 +102,16 @@ def test_a_message_over_the_limit_is_read_to_its_end_and_dropped(
     content, rest = read_in_pieces(stuffed + b".\r\nQUIT\r\n", sizes, limit)
     assert rest == b"QUIT\r\n"
     assert content == (message if len(stuffed) <= limit else None)
+
+
+@given(PIECES, CHUNKS, st.integers(0, 60))
+def test_a_message_for_which_there_is_no_room_is_read_to_its_end(
+    body: bytes, sizes: list[int], memory: int
+) -> None:
+    stuffed = body.replace(b".", b"") + b"\r\n.\r\n"
+    content, rest = read_in_pieces(stuffed, sizes, memory=memory)
+    assert rest == b""
+    assert (content is None) == (len(stuffed) > memory)
 
 
 def test_a_bare_line_feed_never_ends_a_message() -> None:

@@ -20,6 +20,7 @@ from channels.email.settings import EmailSettings
 from crm.contact import Arrival, Receipt
 from crm.errors import BadInput, QueueFull
 from tests.channels.email.peers import LETTER, OURS, TOKEN, Shelf, a_door, hand_in, with_client
+from tests.polling import until
 
 
 class Talk:
@@ -237,6 +238,28 @@ async def test_an_oversize_letter_is_refused_when_it_says_so_and_when_it_does_no
     assert declared.value.smtp_code == 552
     assert undeclared.startswith("552 5.3.4")
     assert not shelf.arrivals
+
+
+async def test_more_mail_at_once_than_fits_in_memory_is_asked_for_later() -> None:
+    shelf = Shelf()
+    large = LETTER + b"word \r\n" * 1000
+    async with a_door(shelf.accept, memory_limit=10_000) as door:
+        slow = await Talk.begin(door.port)
+        await slow.until_data()
+        slow.writer.write(large[:6000])
+        await slow.writer.drain()
+
+        async def another_is_asked_to_wait() -> bool:
+            try:
+                await hand_in(door.port, large)
+            except smtplib.SMTPDataError as error:
+                return error.smtp_code == 452
+            return False
+
+        await until(another_is_asked_to_wait, wanted=True)  # the door has read what the slow one wrote
+        assert (await slow.say(large[6000:].decode() + ".")).startswith("250")
+        await hand_in(door.port, large.replace(b"<one@", b"<two@"))
+        await slow.leave()
 
 
 async def test_one_sender_cannot_hand_in_faster_than_allowed() -> None:

@@ -14,6 +14,7 @@ from crm.case import HIGH, LOW, NORMAL, URGENT, Step
 from crm.contact import Contact
 from crm.customer import Customer
 from crm.errors import BadInput
+from crm.wrong import Wrong, tell_wrong
 
 Texts = tuple[str, ...]
 Priority = Literal["urgent", "high", "normal", "low"]
@@ -83,18 +84,49 @@ class Verdict(NamedTuple):
 def read_rules(text: str) -> RuleBook:
     """The rule book of a TOML text. Raises `BadInput` that names the rule and what was expected."""
     try:
-        book = msgspec.convert(tomllib.loads(text), RuleBook)
-    except tomllib.TOMLDecodeError as error:
+        raw = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadInput(f"The rules are not TOML: {error}.", field="rules") from error
+    try:
+        book = msgspec.convert(raw, RuleBook)
     except msgspec.ValidationError as error:
-        raise BadInput(f"The rules say something unexpected: {error}.", field="rules") from error
-    names = [rule.name for rule in book.rule]
-    for rule in book.rule:
-        if not rule.then.department:
-            raise BadInput(f"Rule «{rule.name}» must say then.department.", field="rules")
-        if names.count(rule.name) > 1:
-            raise BadInput(f"Two rules are named «{rule.name}»: each needs its own name.", field="rules")
+        raise BadInput(_said_of(raw, tell_wrong(error)), field="rules") from error
+    if not book.default_department.strip():
+        raise BadInput("default_department: expected the id of a department.", field="rules")
+    for number, rule in enumerate(book.rule, 1):
+        if wrong := _wrong_with(rule, [other.name for other in book.rule]):
+            raise BadInput(f"{_rule(number, rule.name)}{wrong}", field="rules")
     return book
+
+
+def _wrong_with(rule: Rule, names: Sequence[str]) -> str:
+    if not rule.name.strip():
+        return "name: expected a name, since the trace will call the rule by it."
+    if names.count(rule.name) > 1:
+        return f"Two rules are named «{rule.name}»: each needs its own name."
+    if not rule.then.department.strip():
+        return "then.department: expected the id of a department."
+    if any(not _WORD.search(phrase) for phrase in rule.when.words):
+        return "when.words: expected words, each with a letter or a digit."
+    return ""
+
+
+def _said_of(raw: Mapping[str, Any], wrong: Wrong) -> str:
+    """What is wrong, with the rule called by its name instead of its place."""
+    said = wrong.said
+    if wrong.field.endswith("then.priority"):
+        said += f": expected one of {', '.join(PRIORITIES)}"
+    place = re.match(r"rule\[(\d+)\]\.?", wrong.field)
+    if not place:
+        return f"{wrong.field or 'rules'}: {said}."
+    rule = raw["rule"][int(place[1])]
+    name = rule.get("name", "") if isinstance(rule, dict) else ""
+    return f"{_rule(int(place[1]) + 1, name)}{wrong.field[place.end() :]}: {said}."
+
+
+def _rule(number: int, name: object) -> str:
+    """The beginning of a sentence about a rule."""
+    return f"Rule {number}, «{name}»: " if isinstance(name, str) and name.strip() else f"Rule {number}: "
 
 
 def decide(facts: Facts, book: RuleBook, departments: frozenset[str]) -> Verdict:

@@ -1,4 +1,4 @@
-"""Where errors of the chat's HTTP side become answers: clear to the peer, without a word of anybody's."""
+"""Where faults of ours become answers: again later, and without a word of anybody's."""
 
 from __future__ import annotations
 
@@ -25,9 +25,13 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except (web.HTTPException, ConnectionError):
         raise
     except Exception as error:  # noqa: BLE001 - this border is where a bug of ours becomes an answer
-        # Frames only: the message of an exception may quote the visitor.
-        where = "".join(traceback.format_tb(error.__traceback__))
-        log.error("chat: %s while serving %s\n%s", type(error).__name__, request.method, where)
+        report(error, f"serving {request.method}")
         raise web.HTTPServiceUnavailable(
             text="Try again in a moment.", headers={"Retry-After": "30"}
         ) from None
+
+
+def report(error: Exception, doing: str) -> None:
+    """Where it happened; not what it says, for that may quote the visitor."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error("chat: %s while %s\n%s", type(error).__name__, doing, where)

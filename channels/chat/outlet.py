@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from channels.base import Reply
 from channels.chat.source import ChatSource
+from crm.errors import DeliveryDelayed, DeliveryFailed
 
 
 class ChatOutlet:
@@ -21,5 +22,9 @@ class ChatOutlet:
         return new_id
 
     async def deliver(self, reply: Reply) -> str:
-        self._source.has_news(reply.contact)
+        visitors = [address for address in reply.contact.recipients if address.kind == "visitor"]
+        if not visitors:
+            raise DeliveryFailed("the answer is addressed to no visitor")
+        if not self._source.has_news(reply.contact):
+            raise DeliveryDelayed("the chat is closed just now")
         return reply.contact.key

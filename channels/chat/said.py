@@ -11,6 +11,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from channels.base import Accept
+from channels.chat.border import report
 from channels.chat.limits import Pace
 from channels.chat.protocol import (
     Place,
@@ -33,6 +34,9 @@ log = logging.getLogger("onewindow.chat")
 
 AGAIN_AFTER = 3.0
 """Seconds after which a page tries again what could not be stored."""
+
+FAULT_AGAIN_AFTER = 30.0
+"""The same where the fault is ours and may not pass by itself."""
 
 
 class Said(NamedTuple):
@@ -109,6 +113,10 @@ class Mouth:
         except AgainLater:
             _no_longer(expected, contact.id)
             return TryAgain(id=said.id, after=AGAIN_AFTER)
+        except Exception as error:  # noqa: BLE001 - a bug of ours is no refusal: he keeps it and sends it again
+            report(error, "storing a message")
+            _no_longer(expected, contact.id)
+            return TryAgain(id=said.id, after=FAULT_AGAIN_AFTER)
         if receipt.repeated or receipt.contact_id != contact.id:
             _no_longer(expected, contact.id)
         seq = seq_of(Place(receipt.case_id, receipt.number))

@@ -97,11 +97,14 @@ class ChatSource:
         await opened.mouth.shut(self._settings.closing_timeout)
         await opened.room.close(self._settings.closing_timeout)
 
-    def has_news(self, contact: Contact) -> None:
-        """An answer to a visitor is stored: tell him if he is here."""
+    def has_news(self, contact: Contact) -> bool:
+        """An answer is stored: tell the visitors who are here. False while the door is closed."""
+        if self._open is None:
+            return False
         for address in contact.recipients:
-            if self._open and (visitor := self._open.room.visitors.get(address.value)):
+            if visitor := self._open.room.visitors.get(address.value):
                 self._open.room.wake(visitor, contact.case_id)
+        return True
 
     def _opened(self, accept: Accept, tasks: asyncio.TaskGroup) -> tuple[_Open, list[asyncio.Task[None]]]:
         settings, store, live, clock = self._settings, self._store, self._live, self._clock

@@ -8,6 +8,7 @@ from time import monotonic
 
 from aiohttp import WSCloseCode, WSMsgType
 
+from channels.chat.border import report
 from channels.chat.protocol import (
     ClientFrame,
     Error,
@@ -85,6 +86,9 @@ class Talks:
             await wire.close(code=WSCloseCode.TRY_AGAIN_LATER)
         except ConnectionResetError:
             log.debug("chat: visitor=%s is gone", tab.visitor.id)
+        except Exception as error:  # noqa: BLE001 - a bug of ours: his page comes again by itself
+            report(error, "talking to a visitor")
+            await wire.close(code=WSCloseCode.INTERNAL_ERROR)
         finally:
             self._room.leave(tab)
 

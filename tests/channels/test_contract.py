@@ -9,11 +9,12 @@ import pytest
 from channels.base import Reply
 from crm.contact import Arrival, Receipt
 from crm.errors import AgainLater, DeliveryDelayed, DeliveryFailed, QueueFull, StoreDown
+from tests.channels.chat.rig import ChatOutletRig, ChatSourceRig
 from tests.channels.contract import OutletRig, SourceRig
 from tests.channels.email.rig import EmailOutletRig, EmailSourceRig
 
-SOURCES: list[SourceRig] = [EmailSourceRig()]
-OUTLETS: list[OutletRig] = [EmailOutletRig()]
+SOURCES: list[SourceRig] = [EmailSourceRig(), ChatSourceRig()]
+OUTLETS: list[OutletRig] = [EmailOutletRig(), ChatOutletRig()]
 
 each_source = pytest.mark.parametrize("rig", SOURCES, ids=lambda rig: rig.name)
 each_outlet = pytest.mark.parametrize("rig", OUTLETS, ids=lambda rig: rig.name)
@@ -37,7 +38,7 @@ class Intake:
         if self.failing:
             raise self.failing
         self.stored.append(arrival)
-        return Receipt(arrival.contact.id, "customer", "case", len(self.stored), repeated=False)
+        return Receipt(arrival.contact.id, "customer", "7", len(self.stored), repeated=False)
 
 
 @each_source

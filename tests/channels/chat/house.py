@@ -106,7 +106,7 @@ async def open_house(
         casework = Casework(store, live, clock=clock, new_id=new_id, keys={"chat": outlet.key_for})
         house = ChatHouse("", store, chats_store, live, casework, source, clock)
         await stack.enter_async_context(source.listening(_watched(house, intake.accept)))
-        house.url = await stack.enter_async_context(_serving(source, port))
+        house.url = await stack.enter_async_context(serving(source, port))
         yield house
 
 
@@ -124,7 +124,7 @@ def _watched(house: ChatHouse, accept: Accept) -> Accept:
 
 
 @asynccontextmanager
-async def _serving(source: ChatSource, port: int) -> AsyncIterator[str]:
+async def serving(source: ChatSource, port: int) -> AsyncIterator[str]:
     app = web.Application()
     source.add_to(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)

@@ -75,6 +75,8 @@ def release(case: Case, act: Act, reason: str) -> Change:
     """Back into the queue of its department, never offered to the same agent again."""
     must_be_open(case)
     must_hold(case, act.by)
+    if case.state == "queued":
+        raise BadInput("The case waits in the queue already.", field="case_id")
     entries: tuple[Entry, ...] = (assigned(case, act, case.assignee_id, "released"),)
     if reason.strip():
         entries += (note(case, act, reason),)
@@ -114,7 +116,7 @@ def transfer(case: Case, act: Act, to_department_id: str, reason: str) -> Change
     moved = msgspec.structs.replace(
         back_to_queue(case, act.at), department_id=to_department_id, transfer=pending, passed_by=()
     )
-    return Change(moved, "transferred", (entry,))
+    return Change(moved, "transferred", (*_transfer_accepted(case, act), entry))
 
 
 def accept_transfer(case: Case, act: Act) -> Change:
@@ -133,13 +135,15 @@ def return_transfer(case: Case, act: Act, reason: str) -> Change:
     return Change(back, "returned", (answer,))
 
 
-def answer(case: Case, act: Act, contact: Contact, blobs: Mapping[str, bytes]) -> Change:
-    """One more contact, outbound. Answering a case that waits in the queue takes it."""
+def answer(
+    case: Case, act: Act, contact: Contact, blobs: Mapping[str, bytes], *, take: bool = True
+) -> Change:
+    """One more contact, outbound. Answering a case that waits in the queue takes it, if asked."""
     must_be_open(case)
     must_hold(case, act.by, or_take=True)
     entries: tuple[Entry, ...] = ()
     held = case
-    if case.state != "assigned":
+    if take and case.state != "assigned":
         taken = into_hands(case, act, act.by.id, "took")
         held, entries = taken.case, taken.entries
     written = msgspec.structs.replace(
@@ -169,7 +173,7 @@ def decide(case: Case, act: Act, *, code: str, text: str, close: bool) -> Change
     if not close:
         return Change(decided, "decided", (decision,))
     closed = Closed(**_of(case, act), decision_id=decision.id)
-    return Change(_closed(decided, act), "closed", (decision, closed))
+    return Change(_closed(decided, act), "closed", (*_transfer_accepted(case, act), decision, closed))
 
 
 def close(case: Case, act: Act, decided: Decision | None) -> Change:
@@ -178,7 +182,8 @@ def close(case: Case, act: Act, decided: Decision | None) -> Change:
     must_hold(case, act.by, or_take=True)
     if not case.decision or decided is None:
         raise BadInput("A case cannot close without a decision.", field="code")
-    return Change(_closed(case, act), "closed", (Closed(**_of(case, act), decision_id=decided.id),))
+    closed = Closed(**_of(case, act), decision_id=decided.id)
+    return Change(_closed(case, act), "closed", (*_transfer_accepted(case, act), closed))
 
 
 def reopen(case: Case, act: Act, reason: str) -> Change:
@@ -208,9 +213,7 @@ def note(case: Case, act: Act, text: str) -> Note:
 
 def into_hands(case: Case, act: Act, assignee_id: str, how: How) -> Change:
     """The case in somebody's hands. Whoever takes a case that was transferred accepts the transfer."""
-    entries: tuple[Entry, ...] = (assigned(case, act, assignee_id, how),)
-    if case.transfer:
-        entries = (_transfer_answered(case, act, case.transfer, accepted=True), *entries)
+    entries = (*_transfer_accepted(case, act), assigned(case, act, assignee_id, how))
     held = msgspec.structs.replace(
         case,
         state="assigned",
@@ -254,9 +257,13 @@ def must_hold(case: Case, by: Employee, *, or_take: bool = False) -> None:
 
 
 def must_fit(text: str, field: str) -> None:
-    """Raise `BadInput` for a text beyond all measure."""
+    """Raise `BadInput` for a text beyond all measure, or one that no encoding takes."""
     if len(text) > MAX_TEXT:
         raise BadInput(f"The text is longer than {MAX_TEXT} characters.", field=field)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadInput("The text holds half of a character: type it anew.", field=field) from error
 
 
 def _must_serve(case: Case, by: Employee) -> None:
@@ -270,6 +277,11 @@ def _must_be_transferred(case: Case, by: Employee) -> PendingTransfer:
     if by.role == "agent" and case.transfer.to_department_id not in by.department_ids:
         raise NotAllowed("Only the department it was transferred to can answer.")
     return case.transfer
+
+
+def _transfer_accepted(case: Case, act: Act) -> tuple[Entry, ...]:
+    """Whoever disposes of a case that was transferred has accepted it, whatever he does with it next."""
+    return (_transfer_answered(case, act, case.transfer, accepted=True),) if case.transfer else ()
 
 
 def _transfer_answered(
@@ -289,7 +301,7 @@ def _closed(case: Case, act: Act) -> Case:
         case,
         state="closed",
         open=False,
-        assignee_id=case.assignee_id or act.by.id,
+        assignee_id=case.assignee_id if case.state == "assigned" else act.by.id,
         reserved_until=None,
         transfer=None,
         waiting_since=None,

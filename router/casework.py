@@ -14,18 +14,21 @@ from crm.contact import Address, Attachment, Contact, blob_id, contact_id
 from crm.employee import Employee
 from crm.errors import BadInput, Conflict, NotFound
 from crm.record import Clock, NewId
-from crm.store import Insert, Order, Replace, Store, Write, equals
+from crm.store import After, Insert, Order, Replace, Store, Write, equals
 from router import acts
 from router.acts import Act, Change
 from router.joining import bare_subject
 from router.live import Event, Live
 from router.plan import case_event, contact_event
-from router.ways import Way, ways_to_answer
+from router.ways import REACHES, Way, ways_to_answer
 
 ATTEMPTS = 8
 """How often an act is made anew when a contact came into the case meanwhile."""
 
 KEPT_REFERENCES = 20
+
+LOOKED_AT = 100
+"""Entries of a case that are read at once to find its latest decision."""
 
 
 class NewFile(NamedTuple):
@@ -107,9 +110,7 @@ class Casework:
 
     async def close(self, case_id: str, by: Employee) -> Case:
         """Close a case in which something was decided since it was opened or reopened."""
-        latest = Order("at", descending=True)
-        entries = await self._store.find(ENTRIES, equals("case_id", case_id), order=latest, limit=200)
-        decided = next((entry for entry in entries if isinstance(entry, Decision)), None)
+        decided = await self._latest_decision(case_id)
         return await self._act(case_id, by, partial(acts.close, decided=decided))
 
     async def reopen(self, case_id: str, by: Employee, reason: str) -> Case:
@@ -132,11 +133,17 @@ class Casework:
             return stored
         case = await self._read(case_id)
         note = acts.note(case, Act(by, self._clock(), lambda: entry_id), text)
-        await self._store.commit([Insert(ENTRIES, note)])
+        try:
+            await self._store.commit([Insert(ENTRIES, note)])
+        except Conflict:
+            stored = await self._store.get(ENTRIES, entry_id)
+            if isinstance(stored, Note):
+                return stored  # the same note came twice at once: the other one is this one
+            raise
         await self._live.publish([_entry_event(note, case)])
         return note
 
-    async def answer(
+    async def answer(  # noqa: PLR0913 - an answer has that many parts, and each is named where it is given
         self,
         case_id: str,
         by: Employee,
@@ -147,10 +154,12 @@ class Casework:
         subject: str = "",
         files: Sequence[NewFile] = (),
         new_id: str = "",
+        take: bool = True,
     ) -> Contact:
         """Answer the customer. It is stored as queued; the channel's outlet sends it.
 
-        `new_id` makes a repeated call harmless: the same id is the same answer.
+        `new_id` makes a repeated call harmless: the same id is the same answer. A case that waits in the
+        queue is taken by whoever answers, unless `take` is false: another system holds no cases.
         """
         if channel not in self._keys:
             expected = ", ".join(sorted(self._keys)) or "none is set up"
@@ -159,7 +168,10 @@ class Casework:
             raise BadInput("An answer needs words or a file.", field="text")
         if not to.value.strip():
             raise BadInput("An answer needs an address to go to.", field="to")
+        if to.kind != REACHES.get(channel, to.kind):
+            raise BadInput(f"On «{channel}» an answer goes to: {REACHES[channel]}.", field="to")
         acts.must_fit(text, "text")
+        acts.must_fit(subject, "subject")
         key = self._keys[channel](new_id or self._new_id())
         sent = contact_id(channel, key)
         if stored := await self._store.get(CONTACTS, sent):
@@ -184,7 +196,7 @@ class Casework:
         )
         blobs = {blob_id(file.content): file.content for file in files}
         try:
-            await self._act(case_id, by, partial(acts.answer, contact=contact, blobs=blobs))
+            await self._act(case_id, by, partial(acts.answer, contact=contact, blobs=blobs, take=take))
         except Conflict as conflict:
             # The same answer came twice at once: the other one is this one.
             if conflict.collection != CONTACTS.name:
@@ -226,6 +238,18 @@ class Casework:
         if case is None:
             raise NotFound(f"There is no case «{case_id[:40]}».", field="case_id")
         return case
+
+    async def _latest_decision(self, case_id: str) -> Decision | None:
+        after = None
+        while True:
+            latest, mine = Order("at", descending=True), equals("case_id", case_id)
+            entries = await self._store.find(ENTRIES, mine, order=latest, limit=LOOKED_AT, after=after)
+            for entry in entries:
+                if isinstance(entry, Decision):
+                    return entry
+            if len(entries) < LOOKED_AT:
+                return None
+            after = After(entries[-1].at, entries[-1].id)
 
     async def _references(self, case_id: str, channel: str) -> tuple[str, ...]:
         """Keys that an answer on this channel refers to: those of the case on it, the latest last."""

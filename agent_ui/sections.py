@@ -29,7 +29,7 @@ SECTIONS = (
     Section("i", mark("Inbox"), "/inbox", "inbox", "agent", ("/inbox", "/cases", "/customers", "/search")),
     Section("d", mark("Desk"), "/desk", "desk", "agent", ("/desk",)),
     Section("b", mark("Board"), "/board", "board", "supervisor", ("/board",)),
-    Section("a", mark("Administration"), "/admin", "admin", "admin", ("/admin",)),
+    Section("a", mark("Administration"), "/admin", "admin", "supervisor", ("/admin",)),
 )
 
 

@@ -1,0 +1,1 @@
+"""Administration: employees, departments, rules, saved replies, tokens and the audit."""

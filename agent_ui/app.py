@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from agent_ui import (
+    alive,
     assets,
     board,
     case,
@@ -20,6 +21,8 @@ from agent_ui import (
     watching,
     working,
 )
+from agent_ui.admin.routes import ROUTES as ADMIN_ROUTES
+from agent_ui.api.app import make_api
 from agent_ui.borders import answer_errors
 from agent_ui.headers import add_security_headers
 from agent_ui.pages import PAGES, Pages
@@ -39,6 +42,7 @@ BEHIND_SIGN_IN: tuple[Route, ...] = (
     *finding.ROUTES,
     *desk.ROUTES,
     *board.ROUTES,
+    *ADMIN_ROUTES,
     *events.ROUTES,
 )
 
@@ -53,6 +57,7 @@ def make_app(rooms: Rooms) -> web.Application:
     app[board.WALLS] = board.Walls()
     app.on_shutdown.append(events.hang_up)
     app.on_response_prepare.append(add_security_headers)
-    app.add_routes([*assets.ROUTES, *signin.PUBLIC_ROUTES])
+    app.add_routes([*assets.ROUTES, *signin.PUBLIC_ROUTES, *alive.ROUTES])
     app.add_routes([behind_sign_in(route) for route in BEHIND_SIGN_IN])
+    app.add_subapp("/api/v1", make_api(rooms))
     return app

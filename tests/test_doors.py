@@ -92,7 +92,7 @@ async def test_a_letter_becomes_one_contact_with_its_case(house: DemoHouse) -> N
     }
     assert contact["automatic"] is False
     case = await ask(house, f"/cases/{contact['case_id']}")
-    assert case["department_id"] == "technical"
+    assert case["department"] == "technical"
     assert case["trace"], "nobody could say why it came there"
 
 

@@ -1,0 +1,219 @@
+"""One call of another system: who asks, what it asks for, and how an error is told (RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+import traceback
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from agent_ui.callers import caller_ip
+from agent_ui.rooms import ROOMS, Rooms
+from crm.collections import TOKENS
+from crm.employee import ApiToken, Employee
+from crm.errors import AgainLater, BadInput, Conflict, NotAllowed, NotFound
+from crm.store import After
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MOST = 200
+"""Items of one page."""
+
+CALLS_A_MINUTE = 6000
+"""Calls of one token; more is told to wait."""
+
+RETRY_SECONDS = 5
+PROBLEM = "application/problem+json"
+
+
+class Param(NamedTuple):
+    """A value in the path or the query of an operation."""
+
+    name: str
+    about: str
+    schema: dict[str, Any] = {"type": "string"}
+
+
+class Call(NamedTuple):
+    """A call by a token that is known."""
+
+    request: web.Request
+    rooms: Rooms
+    token: ApiToken
+
+    def asked(self, name: str) -> str:
+        """A value of the query; empty when not given."""
+        return self.request.query.get(name, "")
+
+    @property
+    def limit(self) -> int:
+        """How many items are asked for at most."""
+        value = self.asked("limit") or "50"
+        if not (value.isascii() and value.isdecimal() and len(value) < 6 and 1 <= int(value) <= MOST):
+            raise BadInput(f"limit: expected a number from 1 to {MOST}.", field="limit")
+        return int(value)
+
+    @property
+    def after(self) -> After | None:
+        """Where the page asked for begins."""
+        return read_cursor(self.asked("after")) if self.asked("after") else None
+
+    @property
+    def speaker(self) -> Employee:
+        """The system as somebody who acts. It holds no cases."""
+        return Employee(id=f"api:{self.token.id[:16]}", login="api", name=self.token.name, role="supervisor")
+
+    async def body(self, type: type[T]) -> T:
+        """The JSON body. Raises `BadInput` naming the field and what was expected."""
+        try:
+            return msgspec.json.decode(await self.request.read(), type=type)
+        except msgspec.ValidationError as error:
+            said, _, path = str(error).partition(" - at `$")
+            raise BadInput(f"{said}.", field=path.rstrip("`").lstrip(".") or "body") from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadInput("The body is not JSON.", field="body") from error
+
+    async def note(self, what: str, kind: str, id: str, customer_id: str = "") -> None:
+        """Tell the audit what the system read or changed."""
+        await self.rooms.audit.record(
+            what,
+            token=self.token,
+            object_kind=kind,
+            object_id=id[:400],
+            customer_id=customer_id,
+            from_ip=caller_ip(self.request, self.rooms.settings.trusted_proxies),
+        )
+
+
+class Operation(NamedTuple):
+    """One thing the API does; the description of the API is made of these."""
+
+    method: str
+    path: str
+    handler: Callable[[Call], Awaitable[web.StreamResponse]]
+    about: str
+    answer: Any  # type of the JSON answer; bytes for a file
+    params: tuple[Param, ...] = ()
+    body: Any = None
+    writes: bool = False
+
+
+def answer(value: object, status: int = 200) -> web.Response:
+    """A JSON answer."""
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+def cursor(value: datetime, id: str) -> str:
+    """Where a page ended, as an opaque word."""
+    return urlsafe_b64encode(f"{value.isoformat()}|{id}".encode()).decode().rstrip("=")
+
+
+def read_cursor(word: str) -> After:
+    """Where the next page begins. Raises `BadInput` for a word that no answer of ours gave."""
+    try:
+        at, _, id_ = urlsafe_b64decode(word + "=" * (-len(word) % 4)).decode().partition("|")
+        moment = datetime.fromisoformat(at)
+    except (Base64Error, ValueError) as error:
+        raise BadInput("after: expected the `next` of an earlier answer.", field="after") from error
+    if moment.tzinfo is None or not id_:
+        raise BadInput("after: expected the `next` of an earlier answer.", field="after")
+    return After(moment, id_)
+
+
+class Paces:
+    """How many calls each token made in this minute."""
+
+    def __init__(self) -> None:
+        self._calls: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    def is_too_fast(self, token_id: str) -> bool:
+        """Count a call."""
+        minute = int(time.monotonic() // 60)
+        counted, calls = self._calls.get(token_id, (minute, 0))
+        calls = calls + 1 if counted == minute else 1
+        self._calls[token_id] = (minute, calls)
+        self._calls.move_to_end(token_id)
+        if len(self._calls) > 1000:
+            self._calls.popitem(last=False)
+        return calls > CALLS_A_MINUTE
+
+
+PACES = web.AppKey("PACES", Paces)
+
+
+def entrance(operation: Operation) -> Handler:
+    """The operation as aiohttp takes it, behind the check of the token."""
+
+    async def enter(request: web.Request) -> web.StreamResponse:
+        rooms = request.config_dict[ROOMS]
+        token = await _find_token(request, rooms)
+        if token is None:
+            return problem(401, "unauthorized", "A bearer token of this installation is needed.")
+        if request.config_dict[PACES].is_too_fast(token.id):
+            return problem(429, "too_many_calls", f"At most {CALLS_A_MINUTE} calls a minute.")
+        if operation.writes and not token.writes:
+            raise NotAllowed("This token may only read.")
+        return await operation.handler(Call(request, rooms, token))
+
+    return enter
+
+
+async def _find_token(request: web.Request, rooms: Rooms) -> ApiToken | None:
+    scheme, _, word = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not word.strip():
+        return None
+    digest = sha256(word.strip().encode("utf-8", "surrogateescape")).hexdigest()
+    token = await rooms.store.get(TOKENS, digest)
+    return token if token and token.revoked_at is None else None
+
+
+@web.middleware
+async def tell_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The border of the API: whatever is raised becomes a problem document, never an exception's text."""
+    try:
+        return await handler(request)
+    except NotFound as error:
+        return problem(404, "not_found", str(error), field=error.field)
+    except NotAllowed as error:
+        return problem(403, "not_allowed", str(error), field=error.field)
+    except BadInput as error:
+        return problem(422 if error.field else 400, "bad_input", str(error), field=error.field)
+    except Conflict:
+        return problem(409, "conflict", "Somebody changed it first: read it again.")
+    except AgainLater:
+        return problem(503, "again_later", "Nothing can be kept just now: try again.")
+    except web.HTTPException as error:
+        return problem(error.status, "http", error.reason)
+    except ConnectionError:
+        raise  # the caller hung up
+    except Exception as error:  # noqa: BLE001 - this border is where a bug of ours becomes an answer
+        incident = secrets.token_hex(4)
+        where = "".join(traceback.format_tb(error.__traceback__))
+        log.error("incident %s: %s in the API\n%s", incident, type(error).__name__, where)
+        return problem(500, "failed", f"The fault is ours. Its number is {incident}.")
+
+
+def problem(status: int, code: str, detail: str, *, field: str = "") -> web.Response:
+    """A problem document. `field` names what was wrong."""
+    told = {"type": "about:blank", "status": status, "title": code, "detail": detail}
+    if field:
+        told["field"] = field
+    response = web.Response(body=msgspec.json.encode(told), status=status, content_type=PROBLEM)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if status in (429, 503):
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response

@@ -202,5 +202,5 @@ def _russian(words: bytes, codec: str) -> int:
     good = 2 * len(_COMMON_PAIRS.findall(small)) + len(_FREQUENT.findall(small))
     if codec == "cp1251":  # where a short word could be either, it is most often this
         good += 1 + good // 10
-    strange = 2 * sum(map(len, _CASE_BREAK.findall(text))) + 3 * len(_JUNK.findall(text))
+    strange = 2 * sum(map(len, _CASE_BREAK.findall(text))) + 8 * len(_JUNK.findall(text))
     return good - strange

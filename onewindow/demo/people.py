@@ -11,7 +11,7 @@ from crm.contact import AddressKind
 from crm.customer import ContactPerson, Customer, CustomerAddress, Preferences, Segment, Subscription
 from onewindow.demo.names import COMPANIES, FOREIGNERS, MAIL_DOMAINS
 from onewindow.demo.person import Gender, Known, Person, visitor_token
-from onewindow.demo.registry import Registry
+from onewindow.demo.registry import CUSTOMERS, Registry
 from onewindow.demo.telecom import PREFIXES, REGIONS
 from router.identity import normalise
 
@@ -61,18 +61,18 @@ class _Draft(NamedTuple):
     company: str = ""
 
 
-def make_people(random: Random, now: datetime) -> list[Known]:
-    """Two hundred customers; the same seed gives the same."""
-    return _Counter(random, now).everybody()
+def make_people(random: Random, now: datetime, *, exchange: str = CUSTOMERS) -> list[Known]:
+    """Two hundred customers; the same seed gives the same. Their telephones begin with `exchange`."""
+    return _Counter(random, now, Registry(random, exchange)).everybody()
 
 
 class _Counter:
     """Where customers sign, one after another."""
 
-    def __init__(self, random: Random, now: datetime) -> None:
+    def __init__(self, random: Random, now: datetime, registry: Registry) -> None:
         self._random = random
         self._now = now
-        self._registry = Registry(random)
+        self._registry = registry
 
     def everybody(self) -> list[Known]:
         companies = [

@@ -8,14 +8,18 @@ from onewindow.demo.names import FATHERS, MEN, STREETS, SURNAMES, WOMEN, latin
 from onewindow.demo.person import Gender
 
 NUMBERS = range(1000, 10000)
-"""The last four digits of telephones: all of them begin with +7 900 555, where nobody lives."""
+"""The last four digits of telephones."""
+
+CUSTOMERS, STRANGERS = "+7900555", "+7900556"
+"""How the numbers of the demo begin: nobody lives there."""
 
 
 class Registry:
     """What was given out is remembered."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, exchange: str = CUSTOMERS) -> None:
         self._random = random
+        self._exchange = exchange
         self._taken: set[str] = set()
         self._phones = random.sample(NUMBERS, len(NUMBERS))
 
@@ -45,7 +49,7 @@ class Registry:
         return mailbox
 
     def phone(self) -> str:
-        return f"+7900555{self._phones.pop()}"
+        return f"{self._exchange}{self._phones.pop()}"
 
     def contract(self, year: int, *, company: bool) -> str:
         """Like `Д-2023/004512`."""

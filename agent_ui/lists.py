@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 import msgspec
 from multidict import MultiMapping
 
-from agent_ui.sight import is_his
 from crm.case import Case
 from crm.collections import CASES, DEPARTMENTS
 from crm.employee import Employee
@@ -87,7 +86,7 @@ async def read_page(store: Store, me: Employee, chosen: Chosen, *, after: str = 
             if len(shown) == PAGE:
                 return CasePage(shown, _write_cursor(cursor))
             cursor = After(_moment(case, order), case.id)
-            if chosen.admits(case) and is_his(me, case):
+            if belongs(me, chosen, case):
                 shown.append(case)
         if len(stretch) <= PAGE:
             return CasePage(shown)
@@ -96,18 +95,15 @@ async def read_page(store: Store, me: Employee, chosen: Chosen, *, after: str = 
 
 def belongs(me: Employee, chosen: Chosen, case: Case) -> bool:
     """Whether the list shows the case, as it is now."""
-    if not (chosen.admits(case) and is_his(me, case)):
+    if not chosen.admits(case):
         return False
-    match chosen.list:
-        case "mine":
-            return case.open and case.assignee_id == me.id
-        case "queue":
-            mine = me.department_ids or (case.department_id,)
-            return case.state == "queued" and (case.department_id in mine or chosen.department != "")
-        case "all":
-            return case.open
-        case "closed":
-            return not case.open
+    if chosen.list == "mine":
+        return case.open and case.assignee_id == me.id
+    his = case.department_id in me.department_ids
+    if chosen.list == "queue":
+        may_choose = me.role != "agent" and (chosen.department != "" or not me.department_ids)
+        return case.state == "queued" and (his or may_choose)
+    return case.open == (chosen.list == "all") and (his or me.role != "agent")
 
 
 def place(chosen: Chosen, case: Case) -> str:
@@ -188,6 +184,9 @@ def _write_cursor(cursor: After | None) -> str:
 def _read_cursor(cursor: str) -> After:
     at, _, case_id = cursor.partition("|")
     try:
-        return After(datetime.fromisoformat(at), case_id)
+        moment = datetime.fromisoformat(at)
     except ValueError as error:
         raise BadInput("A page of a list begins at a time and an id.", field="after") from error
+    if moment.tzinfo is None:
+        raise BadInput("The time a page begins at needs a time zone.", field="after")
+    return After(moment, case_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import phonenumbers
 from markupsafe import Markup, escape
 
 # Stops before what usually ends a sentence around an address.
@@ -24,3 +25,12 @@ def linkify(text: str) -> Markup:
         end = match.end()
     pieces.append(escape(text[end:]))
     return Markup("").join(pieces)
+
+
+def spaced_number(value: str) -> str:
+    """A telephone number as people read it, `+7 921 555-00-00`; anything else as it is."""
+    try:
+        number = phonenumbers.parse(value)
+    except phonenumbers.NumberParseException:
+        return value
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)

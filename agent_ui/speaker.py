@@ -63,7 +63,7 @@ class Speaker:
         return self.date(at)
 
     def date(self, at: datetime) -> str:
-        return format_date(at.astimezone(self.zone), "medium", locale=self.language)
+        return format_date(at.astimezone(self.zone), "short", locale=self.language)
 
     def day(self, at: datetime) -> str:
         """The heading of a day in a timeline."""

@@ -125,8 +125,14 @@ def read_theme(request: web.Request) -> Theme:
             return ""
 
 
+SPEAKER = web.RequestKey("SPEAKER", Speaker)
+"""How to speak to whoever asks, once it is known who he is."""
+
+
 def speaker_for(request: web.Request, *, language: str = "") -> Speaker:
     """How to speak to this browser: the employee's language, else one chosen here, else its own."""
+    if SPEAKER in request:
+        return request[SPEAKER]
     accepted = request.headers.get("Accept-Language", "")
     chosen = choose_language(language, request.cookies.get("language", ""), accepted=accepted)
     zone = read_zone(request.cookies.get("timezone", "").replace("%2F", "/"))
@@ -171,7 +177,8 @@ async def _welcome(request: web.Request) -> Visit:
     guest = await find_visitor(request)
     if guest is None:
         raise SignInFirst
-    rooms, speaker = request.app[ROOMS], speaker_for(request, language=guest.employee.language)
+    rooms = request.app[ROOMS]
+    speaker = request[SPEAKER] = speaker_for(request, language=guest.employee.language)
     # Taken before anything is read: what happens while the page is made will reach it as an event.
     async with rooms.live.subscribe() as events:
         seq = events.seq

@@ -198,7 +198,9 @@ export function enterCase(readAt) {
     if (nearEnd(stream())) document.getElementById("newer").hidden = true;
   }, { passive: true });
   // Pictures and letters grow after they were put in: stay at the end while there.
-  new ResizeObserver(() => open && !open.scrolled && toEnd(stream())).observe(document.getElementById("timeline"));
+  const growing = new ResizeObserver(() => open && !open.scrolled && toEnd(stream()));
+  growing.observe(document.getElementById("timeline"));
+  growing.observe(stream());
   stream().addEventListener("wheel", () => (open.scrolled = true), { passive: true, once: true });
   stream().addEventListener("touchmove", () => (open.scrolled = true), { passive: true, once: true });
   stream().addEventListener("keydown", () => (open.scrolled = true), { once: true });

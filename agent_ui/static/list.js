@@ -27,7 +27,9 @@ export function markSeen(caseId) {
 function markUnread() {
   for (const row of rows().children) {
     const id = row.dataset.case;
-    if (id) row.classList.toggle("is-unread", Number(row.dataset.contacts) > (seen[id] ?? 0) && !row.classList.contains("ours"));
+    // In somebody else's list everything is new to me: only what I once looked at can be news.
+    const known = rows().dataset.list === "mine" ? seen[id] ?? 0 : seen[id] ?? Infinity;
+    if (id) row.classList.toggle("is-unread", Number(row.dataset.contacts) > known && !row.classList.contains("ours"));
   }
 }
 

@@ -16,6 +16,7 @@ from agent_ui.speaker import Speaker
 from agent_ui.visit import SignInFirst, is_fetch, read_theme, speaker_for
 from agent_ui.words import mark
 from crm.errors import AgainLater, BadInput, Conflict, NotAllowed, NotFound, OnewindowError
+from router.customers import AddressTaken
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +82,19 @@ def read_trouble(error: OnewindowError, speaker: Speaker) -> Trouble:
 
 def _bad_input(error: BadInput, speaker: Speaker) -> str:
     """Its own words where the catalogue has them in this language, else what they are about."""
+    if isinstance(error, AddressTaken):
+        return _whose(error, speaker)
     text = str(error)
     if speaker.language == "en" or speaker.say(text) != text:
         return text
     return mark("Look at what you entered once more.")
+
+
+def _whose(error: AddressTaken, speaker: Speaker) -> str:
+    """The customer by his name, so that the employee can look him up."""
+    if error.customer.name:
+        return speaker.say("This address belongs to “%(name)s” already.", name=error.customer.name)
+    return speaker.say("This address belongs to another customer already.")
 
 
 def _from_http(error: web.HTTPException) -> Trouble:
@@ -111,6 +121,8 @@ def _report(request: web.Request, error: Exception) -> Trouble:
         where.canonical if where else "?",
         "".join(traceback.format_tb(error.__traceback__)),
     )
+    import os
+    if os.environ.get("OWDBG"): log.exception("dbg")
     text = mark(
         "The fault is ours and is written down. If it happens again, tell the administrator this number:"
     )

@@ -30,6 +30,7 @@ SCRIPT: Keywords = {"gettext": None, "ngettext": (1, 2)}
 SOURCES: tuple[tuple[str, str, str, Keywords], ...] = (
     ("agent_ui", "**/*.py", "python", {**OURS, **REFUSALS}),
     ("router", "**/*.py", "python", REFUSALS),
+    ("channels", "desk.py", "python", REFUSALS),
     ("agent_ui/templates", "**/*.html", "jinja2.ext:babel_extract", OURS),
     ("agent_ui/static", "**/*.js", "javascript", SCRIPT),
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -16,15 +16,18 @@ from crm.collections import CASES, EMPLOYEES, ENTRIES
 from crm.employee import Employee
 from crm.errors import Conflict, OnewindowError
 from crm.record import Clock, NewId
-from crm.store import Insert, Order, Replace, Store, at_least, equals
+from crm.store import After, Insert, Order, Replace, Store, Where, equals
 from router.acts import How, back_to_queue
-from router.live import Live
+from router.live import Live, Presence
 from router.plan import case_event
 
 log = logging.getLogger("onewindow.router")
 
 LOOKED_AT = 200
 """Waiting cases of a department that one round looks at, in the order of their turns."""
+
+MOST_RESERVED = 10_000
+"""Reservations looked at in a round: there are at most as many as agents have room for cases."""
 
 IDLE = 5.0
 """Seconds after which a round is made though nothing was heard."""
@@ -40,6 +43,10 @@ class Candidate(NamedTuple):
     load: int
     ready_since: datetime
 
+    @property
+    def has_room(self) -> bool:
+        return self.load < self.employee.capacity
+
 
 class Choice(NamedTuple):
     """The agent for a case, if there is one, and why."""
@@ -54,9 +61,7 @@ def choose(case: Case, candidates: Sequence[Candidate]) -> Choice:
     Pure: this is the one place to change for skills, languages or the agent the customer knows.
     """
     serving = [one for one in candidates if case.department_id in one.employee.department_ids]
-    fit = [
-        one for one in serving if one.load < one.employee.capacity and one.employee.id not in case.passed_by
-    ]
+    fit = [one for one in serving if one.has_room and one.employee.id not in case.passed_by]
     if not fit:
         details = {"present": str(len(serving)), "passed": str(len(case.passed_by))}
         return Choice(None, Step(code="no_agent_free", matched=False, details=details))
@@ -132,19 +137,13 @@ class Dispatch:
         soonest = await self._take_back_reserved(now, set(present))
         ready = [id_ for id_, presence in present.items() if presence.status == "ready"]
         employees = await self._store.get_many(EMPLOYEES, ready)
-        candidates = {
-            id_: Candidate(employee, await self._load(id_), present[id_].since)
-            for id_, employee in employees.items()
-            if employee.active
-        }
-        if candidates:
-            await self._reserve_waiting(candidates)
-        return max(0.05, min(IDLE, soonest))
+        await self._reserve_waiting([one for one in employees.values() if one.active], present)
+        return max(BREATH, min(IDLE, soonest))
 
     async def _take_back_reserved(self, now: datetime, present: set[str]) -> float:
         """Reservations that ran out, or whose agent is gone, wait again."""
         soonest = IDLE
-        for case in await self._store.find(CASES, equals("state", "reserved"), limit=1000):
+        for case in await self._store.find(CASES, equals("state", "reserved"), limit=MOST_RESERVED):
             left = ((case.reserved_until or now) - now).total_seconds()
             if left > 0 and case.assignee_id in present:
                 soonest = min(soonest, left)
@@ -158,32 +157,47 @@ class Dispatch:
 
     async def _take_back_absent(self, now: datetime, present: set[str]) -> None:
         """Cases whose customer waits for somebody who is not here go back to the queue."""
-        waiting = await self._store.find(
+        after: After | None = None
+        while True:
+            waiting = await self._store.find(
+                CASES,
+                equals("open", True),
+                equals("state", "assigned"),
+                Where("waiting_since", "<=", now - self._absent_after),
+                order=Order("waiting_since"),
+                limit=LOOKED_AT,
+                after=after,
+            )
+            for case in waiting:
+                if case.assignee_id not in present:
+                    step = Step(code="holder_absent")
+                    await self._move(case, back_to_queue(case, now), "released", step)
+            if len(waiting) < LOOKED_AT:
+                return
+            after = After(waiting[-1].waiting_since, waiting[-1].id)
+
+    async def _reserve_waiting(self, employees: Sequence[Employee], present: Mapping[str, Presence]) -> None:
+        """Hand out in the order of turns, whatever the department: else one would starve behind another."""
+        departments = {id_ for employee in employees for id_ in employee.department_ids}
+        queued = [case for department in departments for case in await self._queue_of(department)]
+        if not queued:
+            return
+        candidates = {
+            one.id: Candidate(one, await self._load(one.id), present[one.id].since) for one in employees
+        }
+        for case in sorted(queued, key=lambda case: (case.turn_at, case.id)):
+            if not any(one.has_room for one in candidates.values()):
+                return
+            await self._reserve(case, candidates)
+
+    async def _queue_of(self, department_id: str) -> list[Case]:
+        return await self._store.find(
             CASES,
-            equals("open", True),
-            at_least("waiting_since", datetime(1970, 1, 1, tzinfo=UTC)),
-            order=Order("waiting_since"),
+            equals("state", "queued"),
+            equals("department_id", department_id),
+            order=Order("turn_at"),
             limit=LOOKED_AT,
         )
-        for case in waiting:
-            if case.waiting_since is None or now - case.waiting_since < self._absent_after:
-                break
-            if case.state == "assigned" and case.assignee_id not in present:
-                step = Step(code="holder_absent")
-                await self._move(case, back_to_queue(case, now), "released", step)
-
-    async def _reserve_waiting(self, candidates: dict[str, Candidate]) -> None:
-        departments = {id_ for one in candidates.values() for id_ in one.employee.department_ids}
-        for department in sorted(departments):
-            queued = await self._store.find(
-                CASES,
-                equals("state", "queued"),
-                equals("department_id", department),
-                order=Order("turn_at"),
-                limit=LOOKED_AT,
-            )
-            for case in queued:
-                await self._reserve(case, candidates)
 
     async def _reserve(self, case: Case, candidates: dict[str, Candidate]) -> None:
         choice = choose(case, list(candidates.values()))
@@ -233,6 +247,11 @@ class Dispatch:
 
 
 def _all_passed(case: Case, candidates: Iterable[Candidate]) -> bool:
-    """Everybody present passed it over: then they are asked again, since somebody must take it."""
-    serving = [one.employee.id for one in candidates if case.department_id in one.employee.department_ids]
-    return all(id_ in case.passed_by for id_ in serving)
+    """Everybody with room passed it over: then they are asked again, since somebody must take it.
+
+    Those without room do not count: they may never have any.
+    """
+    serving = (
+        one for one in candidates if one.has_room and case.department_id in one.employee.department_ids
+    )
+    return all(one.employee.id in case.passed_by for one in serving)

@@ -22,7 +22,7 @@ from router.intake import Intake
 from router.live import Live
 from router.rules import RuleBook, read_rules
 from router.walk import Walk
-from storage.live import open_live
+from storage.live import MemoryLive
 from storage.sqlite import SqliteStore, open_sqlite
 from tests.router.records import HandClock, a_department, an_employee
 
@@ -56,6 +56,7 @@ class House:
     casework: Casework
     dispatch: Dispatch
     clock: HandClock
+    ticks: HandClock  # by which leases of open pages run out
 
     async def case(self, case_id: str) -> Case:
         case = await self.store.get(CASES, case_id)
@@ -117,7 +118,8 @@ async def open_house(
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_sqlite(directory / "onewindow.sqlite"))
         clock = HandClock()
-        live = await stack.enter_async_context(open_live(clock))
+        ticks = HandClock()
+        live = MemoryLive(clock, ticks=lambda: ticks().timestamp())
         if furnish and await store.get(EMPLOYEES, ANNA.id) is None:
             await furnish_house(store)
         walk = Walk(store, book, departments, clock=clock, new_id=new_id)
@@ -132,7 +134,7 @@ async def open_house(
             accept_within=timedelta(seconds=45),
             absent_after=timedelta(hours=4),
         )
-        yield House(store, live, walk, intake, casework, dispatch, clock)
+        yield House(store, live, walk, intake, casework, dispatch, clock, ticks)
 
 
 async def furnish_house(store: Store, staff: Iterable[Employee] = STAFF) -> None:

@@ -121,8 +121,6 @@ def _report(request: web.Request, error: Exception) -> Trouble:
         where.canonical if where else "?",
         "".join(traceback.format_tb(error.__traceback__)),
     )
-    import os
-    if os.environ.get("OWDBG"): log.exception("dbg")
     text = mark(
         "The fault is ours and is written down. If it happens again, tell the administrator this number:"
     )

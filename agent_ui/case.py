@@ -30,7 +30,7 @@ async def show_case(visit: Visit) -> web.Response:
     except ReasonFirst as first:
         values = {"reasons": REASONS, "customer_id": first.customer_id, "case_id": case_id}
     if is_fetch(visit.request):
-        return visit.fragment("panes.html", chosen=read_chosen(visit.request.query), **values)
+        return visit.fragment("panes.html", **{"chosen": read_chosen(visit.request.query), **values})
     return visit.page("inbox.html", **{**await list_values(visit, case_id=case_id), **values})
 
 

@@ -112,6 +112,7 @@ def _read_cursor(cursor: str) -> After:
     at, _, item_id = cursor.partition("|")
     try:
         moment = datetime.fromisoformat(at)
+        item_id.encode()  # half of a surrogate pair is no id
     except ValueError as error:
         raise BadInput("A page of the timeline begins at a time and an id.", field="before") from error
     if moment.tzinfo is None:

@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,8 @@ from aiohttp import web
 from agent_ui.app import make_app
 from agent_ui.rooms import Rooms, UiSettings
 from agent_ui.sessions import find_guest, open_session
+from channels.desk import Desk
 from crm.collections import SESSIONS
-from crm.contact import Receipt
-from crm.desk import DeskForm
-from crm.employee import Employee
 from crm.record import new_id
 from router.audit import open_audit
 from router.health import Doors
@@ -28,13 +25,6 @@ from tests.router.house import BOOK, House, open_house
 
 SETTINGS = UiSettings(secure_cookies=False)
 FETCH = {"X-Requested-With": "onewindow"}
-
-
-class ClosedDesk:
-    """No desk: these tests register nothing."""
-
-    async def register(self, form: DeskForm, *, employee: Employee, received_at: datetime) -> Receipt:
-        raise NotImplementedError
 
 
 @dataclass
@@ -130,7 +120,7 @@ async def open_site(directory: Path, settings: UiSettings = SETTINGS) -> AsyncIt
             audit=audit,
             doors=Doors(clock=house.clock),
             rules=BOOK,
-            desk=ClosedDesk(),
+            desk=Desk(house.intake.accept),
         )
         app = make_app(rooms)
         runner = web.AppRunner(app, shutdown_timeout=1.0)

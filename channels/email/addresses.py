@@ -33,7 +33,7 @@ def read_addresses(value: bytes) -> list[Address]:
         found = _split(value.replace(b'"', b""))
     if not found and b"=?" in value:  # some programs encode the whole field, brackets and all
         found = _split(decode_words(value).encode())
-    return found[:_LIMIT]
+    return [address for address in found[:_LIMIT] if address.value]
 
 
 def _split(value: bytes) -> list[Address]:

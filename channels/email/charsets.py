@@ -78,6 +78,7 @@ _USUAL = re.compile("[\xa0-\u024f\u0370-\u058f\u2010-\u203a\u20ac\u2116\U0001f30
 
 _SAMPLE = 1024
 _GLANCE = 200
+_SHORTEST_WIDE = 8
 _CONTROLS = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127])
 _CONTROL_BYTES = bytes(_CONTROLS)
 _LINE_END = re.compile(r"\r\n?")
@@ -122,8 +123,11 @@ def _undeclared_wide(data: bytes) -> str:
     """A charset of wide units that shows itself: every other byte is zero, or escapes of Japan."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    if data.count(b"\x00") > len(data) // 4:
-        return "utf-16-be" if data[0] == 0 else "utf-16-le"
+    if len(data) < _SHORTEST_WIDE:
+        return ""
+    even, odd = data[::2].count(0), data[1::2].count(0)
+    if max(even, odd) * 4 > len(data) and not min(even, odd):
+        return "utf-16-be" if even else "utf-16-le"
     return "iso2022_jp" if b"\x1b$" in data and data.isascii() else ""
 
 

@@ -70,6 +70,16 @@ def test_only_charsets_of_letters_are_known(declared: str, codec: str) -> None:
     assert known_codec(declared) == codec
 
 
+@pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be", "utf-16"])
+def test_wide_letters_show_themselves(charset: str) -> None:
+    assert decode_text("No internet today".encode(charset)) == "No internet today"
+
+
+def test_half_of_a_pair_is_no_letter() -> None:
+    assert decode_text(b"a+2AA-b", "utf-7") == "a?b"
+    assert decode_text(b"a\x00\x00\xd8", "utf-16-le") == "a\ufffd"
+
+
 @given(
     st.binary(),
     st.sampled_from(["", "utf-8", "utf-7", "utf-16", "hz", "big5", "koi8-r", "us-ascii"]) | st.text(),

@@ -101,7 +101,7 @@ async def test_an_address_with_our_token_is_taken_and_proves_its_case() -> None:
     assert shelf.arrivals[0].contact.thread == "0a1b"
 
 
-async def test_a_full_intake_means_again_later() -> None:
+async def test_a_full_intake_means_again_later_and_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
     async def full(arrival: Arrival) -> Receipt:
         raise QueueFull("intake is full")
 
@@ -109,6 +109,7 @@ async def test_a_full_intake_means_again_later() -> None:
         with pytest.raises(smtplib.SMTPDataError) as refused:
             await hand_in(door.port)
     assert refused.value.smtp_code == 451
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_a_fault_of_ours_means_again_later_and_tells_nobody_why(

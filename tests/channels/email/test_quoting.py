@@ -30,6 +30,7 @@ LONG = "С уважением отнеситесь к моей просьбе, �
         ("> a\nb\n> c\nd\n> e", Spoken("> a\nb\n> c\nd", "> e")),
         # Nothing of his own: a reply shows its quote apart, a forward is the message.
         (f"{SAID}\n> a", Spoken("", f"{SAID}\n> a")),
+        (f"Best regards,\nIvan\n\n{SAID}\n> a", Spoken("", f"{SAID}\n> a", "Best regards,\nIvan")),
         ("> all\n> of it", Spoken("> all\n> of it")),
         (
             "-----Original Message-----\nFrom: a@b.c\nSent: now\nTo: d\n\nold",

@@ -7,11 +7,13 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from crm.errors import StoreDown
 from storage.sqlite.cache import RecordCache
 from storage.sqlite.file import MEBIBYTE
+from storage.sqlite.giving_way import GivingWay
 from storage.sqlite.indexing import AT_ONCE as INDEXED_AT_ONCE
 from storage.sqlite.writer import Change, Group, Pending, Writer
 
@@ -47,6 +49,7 @@ class CommitQueue:
         self._waiting_bytes = 0
         self._since_checkpoint = 0
         self._busy = False
+        self._giving_way = GivingWay(self._loop)
         self._stuck = False
         self._closed = False
         self._roused = False
@@ -102,21 +105,27 @@ class CommitQueue:
             return False
         return unindexed >= (1 if self._settling else INDEXED_AT_ONCE)
 
-    def _run(self, job: Callable[[], T], done: Callable[[asyncio.Future[T]], None]) -> None:
+    def _run(
+        self, job: Callable[[], T], done: Callable[[asyncio.Future[T]], None], group: Group | None = None
+    ) -> None:
         self._busy = True
         self._idle.clear()
-        self._loop.run_in_executor(self._thread, job).add_done_callback(done)
+        self._giving_way.begin()
+        patience = self._loop.call_later(self._patience, self._give_up, group)
+
+        def finished(result: asyncio.Future[T]) -> None:
+            patience.cancel()
+            self._giving_way.end()
+            self._busy = self._stuck = False
+            done(result)
+            self._next()
+
+        self._loop.run_in_executor(self._thread, job).add_done_callback(finished)
 
     def _hand_over(self) -> None:
         self._just_indexed = False
         group = Group(self._gather())
-        patience = self._loop.call_later(self._patience, self._give_up, group)
-
-        def landed(job: asyncio.Future[list[Exception | None]]) -> None:
-            patience.cancel()
-            self._landed(group, job)
-
-        self._run(lambda: self._writer.write(group), landed)
+        self._run(lambda: self._writer.write(group), partial(self._landed, group), group)
 
     def _gather(self) -> list[Pending]:
         """The next group: one large commit, or as many small ones as fit."""
@@ -136,7 +145,6 @@ class CommitQueue:
         return [commit for commit in commits if not commit.landed.done()]
 
     def _landed(self, group: Group, job: asyncio.Future[list[Exception | None]]) -> None:
-        self._busy = self._stuck = False
         bug = job.exception()
         outcomes = [bug] * len(group.commits) if bug else job.result()
         for commit, outcome in zip(group.commits, outcomes, strict=True):
@@ -147,12 +155,14 @@ class CommitQueue:
                 else:
                     self._cache.forget(change.table, change.record.id)
             _resolve(commit.landed, outcome)
-        self._next()
 
-    def _give_up(self, group: Group) -> None:
+    def _give_up(self, group: Group | None) -> None:
         """The disk hangs: nobody waits for it longer, and the group is dropped unless its fsync has begun."""
-        group.given_up = self._stuck = True
-        waiting = [*group.commits, *self._small, *self._large]
+        self._stuck = True
+        waiting = [*self._small, *self._large]
+        if group is not None:
+            group.given_up = True
+            waiting += group.commits
         self._small.clear()
         self._large.clear()
         self._waiting_bytes = 0
@@ -176,13 +186,11 @@ class CommitQueue:
 
     def _tended(self, job: asyncio.Future[T]) -> None:
         """Upkeep that failed is tried again: search reads what its index lacks from the records meanwhile."""
-        self._busy = False
         failure = job.exception()
         if failure is not None:
             log.error("upkeep of the store failed", exc_info=failure)
             self._settling, self._resting = False, True
             self._later(INDEX_AGAIN)
-        self._next()
 
     async def settle(self) -> None:
         """Finish what is put off while commits come: afterwards the search index has every record."""
@@ -191,8 +199,8 @@ class CommitQueue:
         self._next()
         await self._idle.wait()
 
-    async def close(self) -> None:
-        """Let what waits land; then nothing more is taken."""
+    async def close(self) -> bool:
+        """Let what waits land; then nothing more is taken. False if the disk still holds the writer."""
         self._closed = True
         if self._quiet is not None:
             self._quiet.cancel()
@@ -201,7 +209,8 @@ class CommitQueue:
                 await self._idle.wait()
         except TimeoutError:
             log.error("the store closes while the disk does not answer")
-        self._thread.shutdown(wait=not self._stuck, cancel_futures=True)
+        self._thread.shutdown(wait=not self._busy, cancel_futures=True)
+        return not self._busy
 
 
 def _resolve(future: asyncio.Future[None], outcome: BaseException | None) -> None:

@@ -184,6 +184,6 @@ async def open_sqlite(
         try:
             yield SqliteStore(tables, reader, commits, cache)
         finally:
-            await commits.close()
+            if await commits.close():
+                writer.close()
             reader.close()
-            writer.close()

@@ -22,6 +22,9 @@ RELOAD_GRACE = 5.0
 
 SWEEP_EVERY = 1.0
 
+MAX_SEQ = 40
+"""Characters of a seq that a page says it saw: ours are shorter."""
+
 
 @dataclass
 class _Pages:
@@ -108,7 +111,7 @@ class MemoryLive:
     @asynccontextmanager
     async def subscribe(self, after: str = "") -> AsyncIterator[Subscription]:
         head = self._first + len(self._events)
-        epoch, _, number = after.partition("-")
+        epoch, _, number = after[:MAX_SEQ].partition("-")
         if not after:
             yield _Subscription(self, head, reset=False)
         elif epoch == self._epoch and number.isdecimal() and self._first <= int(number) + 1 <= head:

@@ -8,7 +8,7 @@ import { element } from "./dom.js";
 import { introduce, leaveForm } from "./forms.js";
 import { Header } from "./header.js";
 import { Host } from "./host.js";
-import { forget, recall, remember } from "./keep.js";
+import { forget, openMemory, recall, remember } from "./keep.js";
 import { Line } from "./line.js";
 import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
@@ -37,6 +37,7 @@ class Chat {
     this.build(config.embedded);
     this.listen();
     this.draw();
+    this.host.listen();
     this.connection.open();
   }
 
@@ -85,7 +86,10 @@ class Chat {
   listen() {
     this.connection.addEventListener("frame", ({ detail }) => this.hear(detail));
     this.connection.addEventListener("state", () => {
-      if (this.connection.state !== "open") this.outbox.interrupted();
+      if (this.connection.state !== "open") {
+        this.outbox.interrupted();
+        this.types(false);
+      }
       this.composer.connected(this.connection.state === "open");
     });
     this.connection.addEventListener("stranger", () => {
@@ -138,13 +142,16 @@ class Chat {
     this.draw();
     this.look();
     this.page.dataset.ready = "yes";
+    this.log.speakUp();
     this.outbox.pump();
   }
 
   received({ id, seq, at }) {
     const item = this.outbox.items.find((one) => one.id === id);
     this.outbox.done(id);
-    if (item) this.conversation.add({ seq, id, at, own: true, name: "", text: item.text, files: this.filesOf(item) });
+    if (!item) return;
+    this.conversation.add({ seq, id, at, own: true, name: "", text: item.text, files: this.filesOf(item) });
+    if (item.leave) this.note("left");
   }
 
   filesOf({ id, file }) {
@@ -252,7 +259,7 @@ class Chat {
     this.greeting.hidden = !silent || leave;
     this.log.node.hidden = silent;
     this.drawLeaveForm(leave);
-    this.composer.node.hidden = leave;
+    this.composer.show(!leave);
     this.composer.say(leave ? "" : this.notice());
   }
 
@@ -319,4 +326,6 @@ class Chat {
   }
 }
 
-new Chat(JSON.parse(document.getElementById("config").textContent));
+const config = JSON.parse(document.getElementById("config").textContent);
+await openMemory(config.embedded);
+new Chat(config);

@@ -48,6 +48,12 @@ export class Composer {
     this.text.focus();
   }
 
+  show(on) {
+    const appears = on && this.node.hidden;
+    this.node.hidden = !on;
+    if (appears) this.fit(); // what is hidden has no height
+  }
+
   clear() {
     this.text.value = "";
     this.fit();

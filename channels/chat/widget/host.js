@@ -1,6 +1,6 @@
 /** The site around us. Where there is none, the page stands for itself. */
 
-/** Events: `show` when the site opens the chat. Nothing that was said ever leaves through here. */
+/** Events: `show` when the site opens the chat. */
 export class Host extends EventTarget {
   constructor({ embedded, language, words }) {
     super();
@@ -9,14 +9,21 @@ export class Host extends EventTarget {
     this.language = [wishes.get("language"), language].map((wish) => wish?.slice(0, 2)).find((wish) => wish in words);
     this.page = wishes.get("page") ?? (embedded ? "" : location.href.split("#")[0]);
     this.shown = !embedded;
+    this.count = 0;
     const theme = wishes.get("theme");
     if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
     this.paint(wishes.get("color"));
-    if (embedded) addEventListener("message", (event) => this.hear(event));
+  }
+
+  /** From now on the site is heard. */
+  listen() {
+    if (!this.embedded) return;
+    addEventListener("message", (event) => this.hear(event));
+    this.tell({ onewindow: "ready" });
   }
 
   hear({ source, data }) {
-    if (source !== parent || typeof data?.onewindow !== "string") return;
+    if (source !== parent || !["show", "hide"].includes(data?.onewindow)) return;
     this.shown = data.onewindow === "show";
     if (typeof data.page === "string") this.page = data.page;
     if (this.shown) this.dispatchEvent(new Event("show"));
@@ -36,7 +43,10 @@ export class Host extends EventTarget {
   }
 
   unread(count) {
-    this.tell({ onewindow: "unread", count });
+    if (count === this.count) return;
+    this.count = count;
+    if (this.embedded) this.tell({ onewindow: "unread", count });
+    else document.title = document.title.replace(/^(\(\d+\) )?/, count ? `(${count}) ` : "");
   }
 
   /** The site's colour, with words on it that can be read. */

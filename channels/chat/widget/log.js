@@ -13,7 +13,7 @@ export class Log {
     this.missed = 0;
     this.list = element("div", { class: "rows" });
     this.typing = element("div", { class: "row theirs typing", hidden: true }, element("div", { class: "bubble" }, element("i"), element("i"), element("i")), element("span", { class: "hidden" }));
-    this.scroll = element("div", { class: "log", role: "log", "aria-label": words.say("conversation"), tabIndex: 0, onscroll: () => this.scrolled() }, this.list, this.typing);
+    this.scroll = element("div", { class: "log", role: "log", "aria-live": "off", "aria-label": words.say("conversation"), tabIndex: 0, onscroll: () => this.scrolled() }, this.list, this.typing);
     this.pill = element("button", { type: "button", class: "pill", hidden: true, onclick: () => this.toEnd() });
     this.node = element("div", { class: "log-frame" }, this.scroll, this.pill);
     new ResizeObserver(() => this.keepEnd()).observe(this.scroll);
@@ -74,6 +74,11 @@ export class Log {
     this.typing.hidden = !text;
     this.typing.querySelector(".hidden").textContent = text;
     this.keepEnd();
+  }
+
+  /** From now on what comes is read aloud; the history is not. */
+  speakUp() {
+    requestAnimationFrame(() => this.scroll.setAttribute("aria-live", "polite"));
   }
 
   /** A message came: stay with the reader where he reads, and tell him of it. */

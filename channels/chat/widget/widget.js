@@ -11,7 +11,7 @@
     en: { open: "Open the chat", close: "Close the chat", title: "Chat" },
     ru: { open: "Открыть чат", close: "Закрыть чат", title: "Чат" },
   };
-  const REMEMBERED = "onewindow-chat";
+  const PREFIX = "onewindow.chat.";
   const base = new URL(".", script.src);
   const { language, color, theme, position } = script.dataset;
   const wishes = [language, document.documentElement.lang, navigator.language];
@@ -49,7 +49,7 @@
 
   const accent = /^#[0-9a-f]{6}$/i.test(color ?? "") ? color : "#1d5fd1";
   const host = document.createElement("div");
-  const shadow = host.attachShadow({ mode: "closed" });
+  const shadow = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet(); // the site's own policy may forbid inline styles, never these
   sheet.replaceSync(STYLE);
   shadow.adoptedStyleSheets = [sheet];
@@ -98,10 +98,6 @@
     if (color) wishes.set("color", color);
     if (theme) wishes.set("theme", theme);
     frame.src = `${new URL("frame", base)}#${wishes}`;
-    frame.addEventListener("load", () => {
-      ready = true;
-      tell();
-    });
     corner.prepend(frame);
   }
 
@@ -134,30 +130,45 @@
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.4;
   }
 
-  function recall() {
+  /** Some browsers give the frame no storage of its own: then it asks us to keep what it must remember. */
+  function keep(name, text) {
     try {
-      return localStorage.getItem(REMEMBERED) === "yes";
+      if (text === null) localStorage.removeItem(PREFIX + name);
+      else localStorage.setItem(PREFIX + name, text);
     } catch {
-      return false; // the visitor forbids the site to remember anything
+      // the visitor forbids this site to remember anything
+    }
+  }
+
+  function kept() {
+    try {
+      const names = Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
+      return Object.fromEntries(names.map((key) => [key.slice(PREFIX.length), localStorage.getItem(key)]));
+    } catch {
+      return {};
     }
   }
 
   button.addEventListener("click", () => show(!open));
   addEventListener("message", ({ source, origin, data }) => {
     if (!frame || source !== frame.contentWindow || origin !== base.origin) return;
-    if (data.onewindow === "close") show(false);
-    if (data.onewindow === "unread") label(Number(data.count) || 0);
-    if (data.onewindow === "spoke") {
-      try {
-        localStorage.setItem(REMEMBERED, "yes");
-      } catch {
-        // he forbids it: next time the chat loads when he opens it
-      }
-    }
+    const acts = {
+      ready: () => {
+        ready = true;
+        if (open) frame.focus(); // what was focused while it loaded is gone
+        tell();
+      },
+      close: () => show(false),
+      unread: () => label(Number(data.count) || 0),
+      spoke: () => keep("spoke", "true"),
+      keep: () => keep(data.name, data.text),
+      recall: () => frame.contentWindow.postMessage({ onewindow: "kept", kept: kept() }, base.origin),
+    };
+    acts[data?.onewindow]?.();
   });
 
   label();
   (document.body ?? document.documentElement).append(host);
-  if (recall()) (window.requestIdleCallback ?? setTimeout)(load);
+  if (kept().spoke) (window.requestIdleCallback ?? setTimeout)(load);
   window.onewindowChat = { open: () => show(true), close: () => show(false) };
 })();

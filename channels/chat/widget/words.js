@@ -5,13 +5,9 @@ export class Words {
     this.language = language;
     this.texts = texts;
     this.plural = new Intl.PluralRules(language);
-    this.clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+    this.clock = new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit" });
     this.date = new Intl.DateTimeFormat(language, { day: "numeric", month: "long" });
     this.dateOfYear = new Intl.DateTimeFormat(language, { day: "numeric", month: "long", year: "numeric" });
-    this.weekday = new Intl.DateTimeFormat(language, { weekday: "long", hour: "2-digit", minute: "2-digit" });
-    this.moment = new Intl.DateTimeFormat(language, {
-      ...{ day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" },
-    });
   }
 
   /** A text with its places filled; where it has plural forms, `count` chooses among them. */
@@ -32,11 +28,12 @@ export class Words {
     return (date.getFullYear() === today.getFullYear() ? this.date : this.dateOfYear).format(date);
   }
 
-  /** A moment ahead: the time alone while it is today, the weekday within a week. */
+  /** A moment ahead, as it stands after "we are back". */
   ahead(date, today = new Date()) {
     const days = Math.round((midnight(date) - midnight(today)) / 86_400_000);
-    if (days === 0) return this.time(date);
-    return (days < 7 ? this.weekday : this.moment).format(date);
+    const time = this.time(date);
+    if (days < 2) return this.say(days ? "ahead_tomorrow" : "ahead_today", { time });
+    return this.say("ahead_later", { day: this.date.format(date), time });
   }
 
   size(bytes) {

@@ -21,6 +21,7 @@ from crm.collections import SESSIONS
 from crm.record import new_id
 from router.audit import open_audit
 from router.health import Doors
+from router.rules import RuleBook
 from tests.router.house import BOOK, House, open_house
 
 SETTINGS = UiSettings(secure_cookies=False)
@@ -105,9 +106,11 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def open_site(directory: Path, settings: UiSettings = SETTINGS) -> AsyncIterator[Site]:
+async def open_site(
+    directory: Path, settings: UiSettings = SETTINGS, book: RuleBook = BOOK
+) -> AsyncIterator[Site]:
     async with AsyncExitStack() as stack:
-        house = await stack.enter_async_context(open_house(directory))
+        house = await stack.enter_async_context(open_house(directory, book=book))
         audit = await stack.enter_async_context(open_audit(house.store, clock=house.clock, new_id=new_id))
         rooms = Rooms(
             store=house.store,
@@ -119,7 +122,7 @@ async def open_site(directory: Path, settings: UiSettings = SETTINGS) -> AsyncIt
             intake=house.intake,
             audit=audit,
             doors=Doors(clock=house.clock),
-            rules=BOOK,
+            rules=book,
             desk=Desk(house.intake.accept),
         )
         app = make_app(rooms)

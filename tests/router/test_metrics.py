@@ -85,12 +85,13 @@ async def test_load_is_what_dispatch_counts_against_capacity(
         a_case("1", state="assigned", assignee_id="anna"),
         a_case("2", state="assigned", assignee_id="anna", waiting_since=None),
         a_case("3", state="reserved", assignee_id="anna", waiting_since=None),
+        a_case("5", state="reserved", assignee_id="anna"),
         a_case("4", state="closed", open=False, assignee_id="anna"),
     )
     await live.arrive("anna", "page", "ready")
     board = await read_board(store, live, clock)
     anna, boris = board.agents
-    assert (anna.employee_id, anna.status, anna.load, anna.open, anna.capacity) == ("anna", "ready", 2, 3, 3)
+    assert (anna.employee_id, anna.status, anna.load, anna.open, anna.capacity) == ("anna", "ready", 3, 4, 3)
     assert (boris.employee_id, boris.status, boris.load, boris.since) == ("boris", "offline", 0, None)
 
 

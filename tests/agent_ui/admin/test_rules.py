@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.agent_ui.site import Browser, Site
+from router.rules import read_rules
+from tests.agent_ui.site import Browser, Site, open_site
 from tests.router.house import an_arrival
 
 
@@ -36,6 +38,24 @@ async def test_a_try_knows_the_customer_of_the_address(site: Site, olga: Browser
     known = await olga.post("/admin/rules/try", {"channel": "email", "sender": "IVAN@example.com"})
     assert "как о незнакомце" in stranger.words
     assert receipt.customer_id in known.words
+
+
+async def test_a_try_asks_rules_of_strangers_about_strangers_alone(tmp_path: Path) -> None:
+    book = read_rules(
+        """
+        default_department = "front-desk"
+
+        [[rule]]
+        name = "known"
+        when = { known = true, open_cases = true }
+        then = { department = "billing" }
+        """
+    )
+    async with open_site(tmp_path, book=book) as site, site.signed_in("olga") as olga:
+        await site.house.intake.accept(an_arrival())
+        for sender, department in (("ivan@example.com", "billing"), ("other@example.com", "front-desk")):
+            tried = await olga.post("/admin/rules/try", {"channel": "email", "sender": sender})
+            assert f"Попадёт в отдел «{department}»" in tried.words
 
 
 async def test_a_try_agrees_with_the_router(site: Site, olga: Browser) -> None:

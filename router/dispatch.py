@@ -18,8 +18,9 @@ from crm.errors import Conflict, OnewindowError
 from crm.record import Clock, NewId
 from crm.store import After, Insert, Order, Replace, Store, Where, equals
 from router.acts import How, back_to_queue
-from router.live import Live, Presence
+from router.live import Event, Live, Presence
 from router.plan import case_event
+from router.rests import Rests
 
 log = logging.getLogger("onewindow.router")
 
@@ -94,6 +95,7 @@ class Dispatch:
         self._accept_within = accept_within
         self._absent_after = absent_after
         self._wake = asyncio.Event()
+        self._rests = Rests()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -110,8 +112,14 @@ class Dispatch:
             async with self._live.subscribe() as events:
                 async for event in events:
                     if event.kind in ("case", "presence"):
+                        self._notice(event)
                         self._wake.set()
             self._wake.set()
+
+    def _notice(self, event: Event) -> None:
+        """An agent who takes a case or changes his status is there again."""
+        if event.kind == "presence" or event.data.get("why") in ("accepted", "took", "answered"):
+            self._rests.is_back(event.employee_id)
 
     async def _hand_out_forever(self) -> None:
         while True:
@@ -137,7 +145,9 @@ class Dispatch:
         soonest = await self._take_back_reserved(now, set(present))
         ready = [id_ for id_, presence in present.items() if presence.status == "ready"]
         employees = await self._store.get_many(EMPLOYEES, ready)
-        await self._reserve_waiting([one for one in employees.values() if one.active], present)
+        # Supervisors and administrators take what they choose; only agents are handed work.
+        agents = [one for one in employees.values() if one.active and one.role == "agent"]
+        await self._reserve_waiting([one for one in agents if not self._rests.rests(one.id, now)], present)
         return max(BREATH, min(IDLE, soonest))
 
     async def _take_back_reserved(self, now: datetime, present: set[str]) -> float:
@@ -150,6 +160,8 @@ class Dispatch:
                 continue
             # Only one who let it run out in front of his eyes is passed over the next time.
             passed_by = case.assignee_id if case.assignee_id in present else ""
+            if passed_by:
+                self._rests.missed(passed_by, now)
             await self._move(
                 case, back_to_queue(case, now, passed_by=passed_by), "expired", Step(code="expired")
             )

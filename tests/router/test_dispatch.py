@@ -144,13 +144,27 @@ async def test_a_reservation_that_runs_out_goes_to_the_next_and_keeps_its_turn(h
     assert (case.passed_by, case.turn_at) == ((first,), MONDAY_NOON)
 
 
-async def test_whoever_is_the_only_one_is_asked_again(house: House) -> None:
+async def test_whoever_misses_an_offer_is_asked_again_after_ever_longer_rests(house: House) -> None:
+    """A page left open over night must not fill the timeline with offers."""
     await comes(house, "anna")
     await a_queue(house, a_case())
-    for _ in range(3):
+    for minutes in (5, 10, 20, 40, 60, 60):
         await house.dispatch.round()
         assert await reserved_for(house) == {"100001": "anna"}
         house.clock.pass_by(seconds=45)
+        await house.dispatch.round()
+        house.clock.pass_by(seconds=minutes * 60 - 1)
+        await house.dispatch.round()
+        assert await reserved_for(house) == {}, "she is left alone for a while"
+        house.clock.pass_by(seconds=1)
+
+
+async def test_nothing_is_handed_to_supervisors(house: House) -> None:
+    await hire(house, an_employee("boss", role="supervisor"))
+    await comes(house, "boss")
+    await a_queue(house, a_case())
+    await house.dispatch.round()
+    assert await reserved_for(house) == {}
 
 
 async def test_whoever_has_room_is_asked_again_when_the_others_have_none(house: House) -> None:

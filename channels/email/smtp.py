@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import ssl
 from collections import defaultdict
 from typing import AnyStr, NamedTuple, Protocol, cast
 
-from aiosmtpd.smtp import MISSING, SMTP, Envelope
+from aiosmtpd.smtp import MISSING, SMTP, Envelope, TLSSetupException
 
 from channels.email.limits import Crowd, Load, Share
 from channels.email.settings import EmailSettings
+
+log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 20
 _END = b"\r\n.\r\n"
@@ -125,11 +128,14 @@ class Conversation(SMTP):
         self._peer = peer
         self._house.talking.add(self)
         super().connection_made(transport)
+        if self.task is not None:
+            self.task.add_done_callback(_ended)
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self._peer:
+        if self._peer:  # the library says it twice after a handshake that failed
             self._house.crowd.leave(self._peer)
             self._house.talking.discard(self)
+            self._peer = ""
             super().connection_lost(error)
 
     def eof_received(self) -> bool | None:
@@ -229,6 +235,9 @@ class Conversation(SMTP):
             cast(asyncio.WriteTransport, self.transport).abort()
 
     async def handle_exception(self, error: Exception) -> str:
+        if isinstance(error, TLSSetupException):
+            log.info("email: a peer could not agree on TLS")
+            return ""  # never said: the library closes the connection
         return self._house.doorkeeper.failed(error)
 
     async def _call_handler_hook(self, command: str, *args: object) -> object:
@@ -256,6 +265,11 @@ class Conversation(SMTP):
         # The library's grammar costs as much as the rest of the command; plain paths need none of it.
         match = _PATH.match(arg)
         return (match[1], match[2] or "") if match else super()._getaddr(arg)
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.info("email: a peer was lost: %s", type(error).__name__)
 
 
 def _sender(address: str | None) -> str:

@@ -392,6 +392,27 @@ async def test_starttls_is_offered_with_a_certificate_and_keeps_what_is_said_pri
     assert len(shelf.arrivals) == 1
 
 
+async def test_a_failed_handshake_is_the_peers_affair_and_leaves_no_trace(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = {"tls_certificate": str(a_certificate(tmp_path)), "connections_per_peer": 1}
+    async with a_door(Shelf().accept, **settings) as door:
+        for _ in range(3):
+            talk = await Talk.begin(door.port)
+            await talk.say("EHLO x")
+            assert (await talk.say("STARTTLS")).startswith("220")
+            talk.writer.write(b"this is no handshake at all\r\n" * 3)
+            await talk.reader.read()
+            await talk.leave()
+        # Whoever left is counted out once: one may come in, a second may not.
+        first = await Talk.begin(door.port)
+        second = await asyncio.open_connection("127.0.0.1", door.port)
+        assert (await second[0].readline()).startswith(b"421")
+        second[1].close()
+        await first.leave()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 async def test_what_was_said_before_tls_counts_for_nothing_after_it(tmp_path: Path) -> None:
     async with a_door(Shelf().accept, tls_certificate=str(a_certificate(tmp_path))) as door:
         talk = await Talk.begin(door.port)

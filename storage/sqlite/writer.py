@@ -62,7 +62,7 @@ class Writer:
     def __init__(self, db: sqlite3.Connection, tables: Collection[Table[Record]]) -> None:
         self._db = db
         indexed: dict[str, int] = dict(db.execute("SELECT collection, indexed FROM _searched").fetchall())
-        # A commit that failed may have used up numbers that no record has.
+        # Whoever removed the last records by hand left their words in the index: their numbers stay taken.
         self._numbers = {
             table.name: max(self._last_number(table), indexed.get(table.name, 0)) for table in tables
         }

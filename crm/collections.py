@@ -53,10 +53,9 @@ CONTACTS: Collection[Contact] = Collection(
     indexes=(
         Index(("customer_id", "received_at")),
         Index(("case_id", "number")),
-        Index(("case_id", "received_at")),
         Index(("channel", "received_at")),
         Index(("direction", "received_at")),
-        Index(("delivery", "next_try_at")),
+        Index(("delivery", "next_try_at"), sparse=True),  # of answers that are to be sent
         Index(("received_at",)),
     ),
     words=_contact_words,

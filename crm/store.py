@@ -16,9 +16,14 @@ Scalar = str | int | bool | datetime | None
 
 
 class Index(NamedTuple):
-    """Fields, in order, by which records of a collection are found quickly."""
+    """Fields, in order, by which records of a collection are found quickly.
+
+    A sparse one need not hold records whose last field is None: it serves only a find that compares that
+    field with a value. Where few records have one, it costs the others nothing.
+    """
 
     fields: tuple[str, ...]
+    sparse: bool = False
 
 
 class Collection(Generic[R]):

@@ -123,7 +123,7 @@ def aggregate(
     total = f"total({table.summed(sum)})" if sum else "0"
     grouped = f" GROUP BY {keys} ORDER BY {keys}" if by else ""
     index, _, _ = choose_index(table, Shape(conditions, "", descending=False, after=""))
-    part = filtered(conditions)
+    part = _joined([*_each_plain(conditions), _held(table, index)])
     sql = (
         f"SELECT {keys + ', ' if by else ''}count(*), {total} FROM {_walked(table, index)}{part.sql}{grouped}"  # noqa: S608
     )
@@ -141,7 +141,11 @@ def restriction(table: Table[Any], where: Sequence[Where]) -> tuple[str, list[Va
 
 def filtered(conditions: Sequence[Condition]) -> _Part:
     """The whole WHERE clause, left to the planner."""
-    return _joined([_plain(condition, slot) for condition, slot in _with_slots(conditions)])
+    return _joined(_each_plain(conditions))
+
+
+def _each_plain(conditions: Sequence[Condition]) -> list[_Part]:
+    return [_plain(condition, slot) for condition, slot in _with_slots(conditions)]
 
 
 def _conditions(table: Table[Any], where: Sequence[Where]) -> tuple[tuple[Condition, ...], list[Value]]:
@@ -197,6 +201,8 @@ def choose_index(table: Table[Any], shape: Shape) -> tuple[str, frozenset[str], 
     best: tuple[str, frozenset[str], bool] = ("", frozenset(), shape.order == "id")
     best_score = (False, False, 0, False)
     for name, fields in table.indexes.items():
+        if not _holds_all(table, name, shape.conditions):
+            continue
         count = next((place for place, field in enumerate(fields) if field not in fixing), len(fields))
         left = () if shape.order in ("id", *fields[:count]) else (shape.order,)
         ordered = fields[count:] == left
@@ -205,6 +211,14 @@ def choose_index(table: Table[Any], shape: Shape) -> tuple[str, frozenset[str], 
         if (count > 0 or ordered or bounds) and score > best_score:
             best, best_score = (name, frozenset(fields[:count]), ordered), score
     return best
+
+
+def _holds_all(table: Table[Any], index: str, conditions: Sequence[Condition]) -> bool:
+    """Whether the index has every record that meets the conditions."""
+    field = table.sparse.get(index)
+    return field is None or any(
+        condition.field == field and condition.values and not condition.null for condition in conditions
+    )
 
 
 def _each(condition: Condition, slot: int) -> list[_Part]:
@@ -242,6 +256,11 @@ def _walked(table: Table[Any], index: str) -> str:
     return f"{quoted(table.name)}{f' INDEXED BY {quoted(index)}' if index else ''}"
 
 
+def _held(table: Table[Any], index: str) -> _Part:
+    """What a sparse index says of all that it has: SQLite walks one only where the question says so too."""
+    return _Part(f"{quoted(table.sparse[index])} IS NOT NULL") if index in table.sparse else _Part("")
+
+
 def _joined(parts: Sequence[_Part]) -> _Part:
     wanted = [part for part in parts if part.sql]
     if not wanted:
@@ -254,7 +273,7 @@ def _compound(table: Table[Any], shape: Shape, index: str, walks: Sequence[Seque
     key = quoted(shape.order)
     walked = _walked(table, index)
     columns = "id, version, body" if len(walks) == 1 or shape.order == "id" else f"id, version, body, {key}"
-    clauses = [_joined(walk) for walk in walks]
+    clauses = [_joined([*walk, _held(table, index)]) for walk in walks]
     selects = " UNION ALL ".join(f"SELECT {columns} FROM {walked}{clause.sql}" for clause in clauses)  # noqa: S608
     direction = " DESC" if shape.descending else ""
     order = f"id{direction}" if shape.order == "id" else f"{key}{direction}, id{direction}"

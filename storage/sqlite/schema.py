@@ -161,7 +161,8 @@ def _fit_indexes(db: sqlite3.Connection, table: Table[Record]) -> None:
     for name, fields in table.indexes.items():
         if name not in present:
             columns = ", ".join(quoted(field) for field in dict.fromkeys((*fields, "id")))
-            db.execute(f"CREATE INDEX {quoted(name)} ON {quoted(table.name)} ({columns})")
+            only = f" WHERE {quoted(table.sparse[name])} IS NOT NULL" if name in table.sparse else ""
+            db.execute(f"CREATE INDEX {quoted(name)} ON {quoted(table.name)} ({columns}){only}")
 
 
 def _fit_search(db: sqlite3.Connection, table: Table[Record]) -> None:

@@ -12,7 +12,7 @@ import msgspec.inspect
 
 from crm.errors import BadInput
 from crm.record import Record
-from crm.store import Collection, Scalar
+from crm.store import Collection, Index, Scalar
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
@@ -61,7 +61,10 @@ class Table(Generic[R]):
         self.collection = collection
         self.name = collection.name
         self.fields = tuple(field for field in collection.fields if field not in ("id", "version"))
-        self.indexes = {"__".join((self.name, *index.fields)): index.fields for index in collection.indexes}
+        self.indexes = {self._index_name(index): index.fields for index in collection.indexes}
+        self.sparse = {
+            self._index_name(index): index.fields[-1] for index in collection.indexes if index.sparse
+        }
         self._types = _field_types(collection)
         for field in self.fields:
             if field in OWN_COLUMNS or field not in self._types:
@@ -69,6 +72,10 @@ class Table(Generic[R]):
         self._moments = tuple(place for place, field in enumerate(self.fields) if self._is_moment(field))
         self._pick = _picker(self.fields)
         self._sums: dict[str, str] = {}
+
+    def _index_name(self, index: Index) -> str:
+        """Another kind of index has another name: an older file's is then taken for one nothing asks for."""
+        return "__".join((self.name, *index.fields, *(["set"] if index.sparse else [])))
 
     def _is_moment(self, field: str) -> bool:
         return isinstance(self._types[field], msgspec.inspect.DateTimeType)

@@ -32,7 +32,7 @@ THINGS: Collection[Thing] = Collection(
     "things",
     Thing,
     indexes=(
-        Index(("owner", "due")),
+        Index(("owner", "due"), sparse=True),
         Index(("open", "rank")),
         Index(("owner", "open", "label")),
         Index(("due",)),

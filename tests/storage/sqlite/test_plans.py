@@ -69,7 +69,7 @@ QUESTIONS = [
         CONTACTS,
         (equals("delivery", "queued"), less_than("next_try_at", minutes(0))),
         Order("next_try_at"),
-        "contacts__delivery__next_try_at",
+        "contacts__delivery__next_try_at__set",
     ),
     Question(
         "a department's queue",

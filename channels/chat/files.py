@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from channels.chat.contacts import concerns
 from channels.chat.limits import Network, bearer_of, peer_of
-from channels.chat.protocol import Received, Refused, TryAgain, concerns, write_frame
+from channels.chat.protocol import Received, Refused, TryAgain, write_frame
 from channels.chat.room import Room
 from channels.chat.said import AGAIN_AFTER, Mouth, Said, Stored
 from channels.chat.settings import ChatSettings

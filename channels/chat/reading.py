@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from channels.chat.protocol import concerns
+from channels.chat.contacts import concerns
 from crm.case import Case
 from crm.collections import ADDRESSES, CASES, CONTACTS
 from crm.contact import Address, Contact

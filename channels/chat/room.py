@@ -12,7 +12,8 @@ from contextlib import suppress
 
 from aiohttp import WSCloseCode
 
-from channels.chat.protocol import Place, ServerFrame, concerns, place_of, seq_of, written
+from channels.chat.contacts import concerns, written
+from channels.chat.protocol import Place, ServerFrame, place_of, seq_of
 from channels.chat.reading import PAGE, Conversation, read_after, read_conversation
 from channels.chat.visitor import Tab, Visitor
 from crm.contact import Contact, Receipt

@@ -12,6 +12,12 @@ from typing import NamedTuple
 
 from channels.base import Accept
 from channels.chat.border import report
+from channels.chat.contacts import (
+    claims_of,
+    clean,
+    is_client_id,
+    key_of,
+)
 from channels.chat.limits import Pace
 from channels.chat.protocol import (
     Place,
@@ -19,10 +25,6 @@ from channels.chat.protocol import (
     Received,
     Refused,
     TryAgain,
-    claims_of,
-    clean,
-    is_client_id,
-    key_of,
     seq_of,
 )
 from channels.chat.settings import ChatSettings

@@ -9,6 +9,7 @@ from time import monotonic
 from aiohttp import WSCloseCode, WSMsgType
 
 from channels.chat.border import report
+from channels.chat.contacts import tidy, written
 from channels.chat.protocol import (
     ClientFrame,
     Error,
@@ -26,8 +27,6 @@ from channels.chat.protocol import (
     place_of,
     read_frame,
     seq_of,
-    tidy,
-    written,
 )
 from channels.chat.room import Room
 from channels.chat.said import Mouth, Said, Stored
@@ -177,15 +176,14 @@ class Talks:
             await tab.wire.send(outcome)
 
     async def _types(self, tab: Tab, *, on: bool) -> None:
+        """The agent's page lets it fade by itself: only that he types is news."""
         visitor, moment = tab.visitor, monotonic()
-        if not visitor.case_id or (on and moment - visitor.typed < TYPING_EVERY):
-            return
-        visitor.typed = moment if on else 0.0
-        doing = "typing" if on else "stopped"
-        event = Event(
-            kind="typing", at=self._clock(), case_id=visitor.case_id, channel="chat", data={"doing": doing}
-        )
-        await self._live.publish([event])
+        if not on:
+            visitor.typed = 0.0
+        elif visitor.case_id and moment - visitor.typed >= TYPING_EVERY:
+            visitor.typed = moment
+            event = Event(kind="typing", at=self._clock(), case_id=visitor.case_id, channel="chat")
+            await self._live.publish([event])
 
     async def _seen(self, tab: Tab, upto: int) -> None:
         """The visitor's page has shown answers: they are delivered."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from channels.chat.protocol import Typing, visitor_of_key
+from channels.chat.contacts import visitor_of_key
+from channels.chat.protocol import Typing
 from channels.chat.room import Room
 from channels.chat.usher import Usher
 from router.live import Event, Live

@@ -5,6 +5,7 @@ import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
 import { element } from "./dom.js";
+import { acceptDrops } from "./drops.js";
 import { introduce, leaveForm } from "./forms.js";
 import { Header } from "./header.js";
 import { Host } from "./host.js";
@@ -12,11 +13,11 @@ import { forget, openMemory, recall, remember } from "./keep.js";
 import { Line } from "./line.js";
 import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
-import { upload, fetchWith } from "./transfer.js";
+import { explain, isCertain, problemWith } from "./problems.js";
+import { fetchWith, upload } from "./transfer.js";
 import { Words } from "./words.js";
 
 const TYPES_FOR = 8_000;
-const MEGABYTE = 1_000_000;
 
 class Chat {
   constructor(config) {
@@ -80,7 +81,10 @@ class Chat {
     this.middle = element("div", { class: "middle" }, this.greeting, this.log.node);
     this.page = document.getElementById("chat");
     this.page.append(this.header.node, this.line.node, this.middle, this.composer.node);
-    this.acceptDrops();
+    acceptDrops(this.page, this.words, {
+      wanted: () => this.limits.file_types.length > 0,
+      onfiles: (files) => this.sendFiles(files),
+    });
   }
 
   listen() {
@@ -193,17 +197,7 @@ class Chat {
   }
 
   sendFiles(files) {
-    for (const file of files) {
-      const ending = file.name.split(".").pop().toLowerCase();
-      const problem = !this.limits.file_types.includes(ending)
-        ? "type"
-        : file.size > this.limits.file_size
-          ? "too_big"
-          : file.size
-            ? undefined
-            : "empty";
-      this.say({ file, problem });
-    }
+    for (const file of files) this.say({ file, problem: problemWith(file, this.limits) });
   }
 
   introduced(who) {
@@ -295,10 +289,8 @@ class Chat {
       const state = this.connection.state === "open" && !this.outbox.busy ? "sending" : "waiting";
       return { state, remove };
     }
-    const known = ["too_long", "type", "too_big", "empty"].includes(item.problem);
-    const limit = this.words.size(Math.floor(this.limits.file_size / MEGABYTE) * MEGABYTE);
-    const problem = this.words.say(`problem_${known ? item.problem : "other"}`, { limit });
-    return { state: "failed", problem, remove, again: known ? null : () => this.outbox.again(item.id) };
+    const again = isCertain(item.problem) ? null : () => this.outbox.again(item.id);
+    return { state: "failed", problem: explain(item.problem, this.limits, this.words), remove, again };
   }
 
   async saveTranscript() {
@@ -307,22 +299,6 @@ class Chat {
     const blob = await fetchWith(this.base, () => this.token)(`transcript?${query}`);
     const link = element("a", { href: URL.createObjectURL(blob), download: `${this.words.say("conversation")}.txt` });
     link.click();
-  }
-
-  acceptDrops() {
-    const sign = element("div", { class: "drop", hidden: true }, this.words.say("drop_here"));
-    this.page.append(sign);
-    const show = (on) => (event) => {
-      if (!event.dataTransfer?.types.includes("Files") || !this.limits.file_types.length) return;
-      event.preventDefault();
-      sign.hidden = !on;
-    };
-    this.page.addEventListener("dragover", show(true));
-    sign.addEventListener("dragleave", show(false));
-    this.page.addEventListener("drop", (event) => {
-      show(false)(event);
-      this.sendFiles([...event.dataTransfer.files]);
-    });
   }
 }
 

@@ -6,26 +6,24 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from aiohttp import web
-from playwright.async_api import Browser, BrowserContext, Frame, Page, async_playwright, expect
+from playwright.async_api import Browser, async_playwright, expect
 
 from channels.chat.settings import ChatSettings
 from crm.collections import CONTACTS
 from crm.contact import Contact
 from crm.employee import Hours
 from crm.store import Order
+from tests.channels.chat.browsing import a_site, a_visit
 from tests.channels.chat.house import ChatHouse, open_house
 from tests.components import path_to
 from tests.polling import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PATIENCE = 15_000
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc00000"
     "030101001818dd8d0000000049454e44ae426082"
@@ -42,75 +40,6 @@ async def browser() -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
-
-
-@dataclass
-class Visit:
-    """A visitor's browser. `complaints` is what its console found wrong with our pages."""
-
-    context: BrowserContext
-    page: Page
-    complaints: list[str]
-
-    @property
-    def chat(self) -> Frame:
-        """The chat itself, framed or not."""
-        return next((frame for frame in self.page.frames if "/chat/" in frame.url), self.page.main_frame)
-
-    async def ready(self) -> None:
-        frame = await self.page.wait_for_selector("iframe", state="attached") if self.framed else None
-        if frame:
-            await frame.content_frame()
-        await self.chat.wait_for_selector("[data-ready]", state="attached")
-
-    @property
-    def framed(self) -> bool:
-        return "/chat/" not in self.page.url
-
-    async def say(self, text: str) -> None:
-        await self.chat.locator("textarea").fill(text)
-        await self.chat.locator("textarea").press("Enter")
-
-    async def bubbles(self) -> list[str]:
-        return await self.chat.locator(".bubble:visible").all_inner_texts()
-
-
-@asynccontextmanager
-async def a_visit(
-    browser: Browser, url: str, *, width: int = 1000, locale: str = "ru-RU"
-) -> AsyncIterator[Visit]:
-    context = await browser.new_context(viewport={"width": width, "height": 700}, locale=locale)
-    context.set_default_timeout(PATIENCE)
-    page = await context.new_page()
-    visit = Visit(context, page, [])
-    page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-    page.on("console", lambda line: visit.complaints.append(line.text) if line.type == "error" else None)
-    await page.goto(url)
-    yield visit
-    await context.close()
-    lost_lines = re.compile("WebSocket connection|ERR_CONNECTION|ERR_INTERNET")
-    assert [complaint for complaint in visit.complaints if not lost_lines.search(complaint)] == []
-
-
-@asynccontextmanager
-async def a_site(chat: str, attributes: str = "", policy: str = "") -> AsyncIterator[str]:
-    """A page of another origin that embeds the chat with its one script tag."""
-
-    async def page(_: web.Request) -> web.Response:
-        script = f'<script src="{chat}/chat/widget.js" async {attributes}></script>'
-        html = f"<!doctype html><title>Shop</title><link rel=icon href=data:,><h1>Shop</h1>{script}"
-        headers = {"Content-Security-Policy": policy} if policy else {}
-        return web.Response(text=html, content_type="text/html", headers=headers)
-
-    app = web.Application()
-    app.router.add_get("/", page)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://localhost:{runner.addresses[0][1]}/"
-    finally:
-        await runner.cleanup()
 
 
 async def said(house: ChatHouse) -> list[Contact]:
@@ -385,7 +314,7 @@ async def test_typing_is_seen_by_both(browser: Browser, house: ChatHouse) -> Non
         await visit.chat.locator("textarea").press_sequentially("печатаю")
         async with asyncio.timeout(10):
             async for event in events:
-                if event.kind == "typing" and event.data["doing"] == "typing":
+                if event.kind == "typing":
                     break
         await house.answer(question.case_id, question.sender.value, "Ответ")
         await expect(visit.chat.locator(".typing")).to_be_hidden()

@@ -60,7 +60,7 @@ async def test_every_file_a_page_names_is_there_and_may_be_kept_for_ever(
 ) -> None:
     async with client.get(f"{house.url}/chat/") as answer:
         named = re.findall(r'(?:href|src)="([^"]+)"', await answer.text())
-    assert len(named) == 3
+    assert len(named) == 4
     seen = set()
     while named:
         path = named.pop()

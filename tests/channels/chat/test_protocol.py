@@ -7,25 +7,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.chat.protocol import (
+from channels.chat.contacts import (
     PROFILE_LIMIT,
-    ClientFrame,
-    Place,
-    Profile,
-    TryAgain,
     claims_of,
     clean,
     client_id,
     concerns,
     is_client_id,
     key_of,
+    tidy,
+    visitor_of_key,
+    written,
+)
+from channels.chat.protocol import (
+    ClientFrame,
+    Place,
+    Profile,
+    TryAgain,
     place_of,
     read_frame,
     seq_of,
-    tidy,
-    visitor_of_key,
     write_frame,
-    written,
 )
 from channels.chat.token import VISITOR_ID_LENGTH, new_token, visitor_of
 from crm.contact import Address, Contact, contact_id
@@ -72,8 +74,19 @@ def test_any_json_is_a_frame_or_bad_input(value: object, type: str) -> None:
         return
 
 
-@pytest.mark.parametrize("raw", [b'{"type":"say","id":"12345678","text":"\\ud800"}', b'{"type":"say"} x'])
-def test_half_characters_and_tails_are_bad_input(raw: bytes) -> None:
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"type":"say","id":"12345678","text":"\\ud800"}',
+        b'{"type":"say","id":"12345678","text":"words"} and more',
+        b'{"type":"seen","seq":-1}',
+        b'{"type":"seen","seq":1e300}',
+        b'{"type":"seen","seq":' + b"9" * 5000 + b"}",
+        b'{"type":"hello","last":[' + b"9" * 5000 + b"]}",
+        b"[" * 10_000,
+    ],
+)
+def test_what_no_page_sends_is_bad_input(raw: bytes) -> None:
     with pytest.raises(BadInput):
         read_frame(raw)
 

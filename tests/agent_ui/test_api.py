@@ -167,7 +167,7 @@ async def test_a_token_that_may_only_read_posts_nothing(site: Site, tokens: None
         reader = System(session)
         assert (await reader.get("/contacts"))[0] == 200
         status, problem = await reader.post("/contacts", A_CALL)
-        assert (status, problem["title"]) == (403, "not_allowed")
+        assert (status, problem["code"]) == (403, "not_allowed")
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,8 @@ async def test_earlier_pages_of_a_long_timeline_meet_without_a_gap(site: Site, a
     for number in range(120):
         site.house.clock.pass_by(seconds=1)
         at = site.house.clock()
-        receipt = await site.house.intake.accept(a_message(f"k{number}", f"слово{number:03}", received_at=at))
+        message = a_message(f"k{number}", f"слово{number:03}", received_at=at)
+        case_id = (await site.house.intake.accept(message)).case_id
     page = (await anna.get(f"/cases/{case_id}")).text
     found: list[str] = []
     while True:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import msgspec
 
 from channels.base import Outlet, Reply
-from crm.collections import CASES, CONTACTS
+from crm.case import Reopened
+from crm.collections import CASES, CONTACTS, ENTRIES
 from crm.contact import Contact
 from crm.errors import AgainLater, Conflict, DeliveryDelayed, DeliveryFailed, OnewindowError
 from crm.record import Clock
-from crm.store import Order, Replace, Store, at_least, equals, less_than
+from crm.store import Insert, Order, Replace, Store, Where, Write, at_least, equals, less_than
 from router.live import Live
-from router.plan import delivery_event
+from router.plan import case_event, delivery_event, reopened
 
 log = logging.getLogger("onewindow.delivery")
 
@@ -27,6 +28,13 @@ TRY_FOR = timedelta(days=2)
 of a relay; an agent needs to know sooner that his customer got nothing)."""
 
 AT_ONCE = 16
+"""Answers under way on one channel."""
+
+LOOKED_AT = 4 * AT_ONCE
+
+ATTEMPTS = 8
+"""How often a change is made anew when somebody else changed the record meanwhile."""
+
 IDLE = 15.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -45,7 +53,7 @@ class Delivery:
         self._outlets = outlets
         self._clock = clock
         self._wake = asyncio.Event()
-        self._under_way: set[str] = set()
+        self._under_way: dict[str, str] = {}  # channels by the ids of their answers
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -71,7 +79,6 @@ class Delivery:
                         self._wake.set()
 
     async def _send_forever(self, tasks: asyncio.TaskGroup) -> None:
-        room = asyncio.Semaphore(AT_ONCE)
         while True:
             self._wake.clear()
             try:
@@ -80,10 +87,8 @@ class Delivery:
                 log.warning("delivery waits: %s", type(error).__name__)
                 due = []
             for contact in due:
-                await room.acquire()
-                self._under_way.add(contact.id)
-                sending = tasks.create_task(self._send(contact), name=f"delivery: {contact.channel}")
-                sending.add_done_callback(partial(self._done, contact.id, room))
+                self._under_way[contact.id] = contact.channel
+                tasks.create_task(self._send(contact), name=f"delivery: {contact.channel}")
             if not due:
                 await self._pause()
 
@@ -94,27 +99,45 @@ class Delivery:
         except TimeoutError:
             return  # time to look whether a later try is due
 
-    def _done(self, contact_id: str, room: asyncio.Semaphore, _: asyncio.Task[None]) -> None:
-        self._under_way.discard(contact_id)
-        room.release()
-        self._wake.set()
-
     async def _due(self) -> list[Contact]:
-        queued = await self._store.find(
+        """What is due and there is room for: a relay that hangs must not hold up the chat."""
+        queued = await self._queued()
+        if len(queued) == LOOKED_AT:
+            for channel in self._outlets:
+                queued += await self._queued(equals("channel", channel))
+        busy = Counter(self._under_way.values())
+        due: dict[str, Contact] = {}
+        for contact in queued:
+            if (
+                contact.id not in self._under_way
+                and contact.id not in due
+                and busy[contact.channel] < AT_ONCE
+            ):
+                due[contact.id] = contact
+                busy[contact.channel] += 1
+        return list(due.values())
+
+    async def _queued(self, *which: Where) -> list[Contact]:
+        return await self._store.find(
             CONTACTS,
             equals("delivery", "queued"),
             at_least("next_try_at", _EPOCH),
             less_than("next_try_at", self._clock() + timedelta(milliseconds=1)),
+            *which,
             order=Order("next_try_at"),
-            limit=AT_ONCE * 4,
+            limit=LOOKED_AT,
         )
-        return [contact for contact in queued if contact.id not in self._under_way]
 
     async def _send(self, contact: Contact) -> None:
         try:
             await self._try(contact)
         except OnewindowError as error:
+            # Nobody is woken: a store that cannot commit would be asked again as fast as it says no.
             log.warning("delivery of %s could not be recorded: %s", contact.id, type(error).__name__)
+        else:
+            self._wake.set()
+        finally:
+            del self._under_way[contact.id]
 
     async def _try(self, contact: Contact) -> None:
         outlet = self._outlets.get(contact.channel)
@@ -172,21 +195,32 @@ class Delivery:
         await self._wake_case(contact)
 
     async def _wake_case(self, contact: Contact) -> None:
-        """The customer got nothing: the case waits for us again, so that somebody chooses another way."""
-        for _ in range(3):
+        """The customer got nothing: the case waits for us again, so that somebody chooses another way.
+
+        A closed one comes back to life: nobody would look at it otherwise.
+        """
+        for _ in range(ATTEMPTS):
             case = await self._store.get(CASES, contact.case_id)
-            if case is None or not case.open or case.waiting_since:
+            if case is None or case.waiting_since:
                 return
-            waiting = msgspec.structs.replace(case, waiting_since=self._clock())
+            at = self._clock()
+            revived = case if case.open else reopened(case, at)
+            waiting = msgspec.structs.replace(revived, waiting_since=at, updated_at=at)
+            writes: list[Write] = [Replace(CASES, waiting)]
+            if not case.open:
+                entry_id = f"{case.id}-undelivered-{case.version}"
+                entry = Reopened(id=entry_id, at=at, case_id=case.id, customer_id=case.customer_id)
+                writes.append(Insert(ENTRIES, entry))
             try:
-                await self._store.commit([Replace(CASES, waiting)])
+                await self._store.commit(writes)
             except Conflict:
                 continue
+            await self._live.publish([case_event(waiting, at, "undelivered")])
             return
 
     async def _settle(self, contact: Contact, **changes: object) -> None:
         """Record what became of the answer, whatever else was recorded of it meanwhile."""
-        for _ in range(3):
+        for _ in range(ATTEMPTS):
             fresh = await self._store.get(CONTACTS, contact.id)
             if fresh is None or fresh.delivery in ("delivered", "bounced"):
                 return  # the channel itself knew better already

@@ -29,6 +29,7 @@ COMPONENTS = {
         Component(
             name="chromium", commands=("chromium", "chromium-browser"), install="apt-get install chromium"
         ),
+        Component(name="curl", commands=("curl",), install="apt-get install curl"),
         Component(name="postfix", commands=("postfix",), install="apt-get install postfix"),
         Component(name="redis-server", commands=("redis-server",), install="apt-get install redis-server"),
         Component(name="swaks", commands=("swaks",), install="apt-get install swaks"),

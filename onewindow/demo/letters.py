@@ -61,7 +61,14 @@ def compose(letter: Letter) -> bytes:
     for file in letter.files:
         kind, _, subtype = file.mime.partition("/")
         message.add_attachment(file.content, maintype=kind, subtype=subtype, filename=file.name)
+    for place, part in enumerate(message.walk()):
+        if part.is_multipart():  # the library's own boundaries are another each time
+            part.set_boundary(f"part-{place}-{local_part(letter.key)}")
     return message.as_bytes()
+
+
+def local_part(address: str) -> str:
+    return address.partition("@")[0]
 
 
 def compose_bounce(letter: Letter, *, failed: str, answer: str) -> bytes:
@@ -76,7 +83,7 @@ def compose_bounce(letter: Letter, *, failed: str, answer: str) -> bytes:
         ("message/delivery-status", status),
         ("text/rfc822-headers", original),
     )
-    boundary = f"report-{letter.key.partition('@')[0]}"
+    boundary = f"report-{local_part(letter.key)}"
     body = "".join(f"--{boundary}\r\nContent-Type: {mime}\r\n\r\n{text}\r\n" for mime, text in parts)
     head = (
         f"From: Mail Delivery System <{letter.sender.value}>\r\nTo: {letter.to}\r\n"

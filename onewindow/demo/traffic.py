@@ -176,18 +176,25 @@ class _Talk:
 
     async def _submit(self, raw: bytes, sender: str) -> None:
         """Hand the letter over; told "later", a relay tries again with the same letter."""
-        host, port = self._means.smtp
         for left in reversed(range(TRIES)):
             try:
-                await aiosmtplib.send(
-                    raw, sender=sender, recipients=[MAILBOX], hostname=host, port=port, start_tls=False
-                )
+                await self._hand_over(raw, sender)
             except aiosmtplib.SMTPResponseException as error:
                 if error.code >= 500 or not left:
                     raise
                 await self._sleep(5)
             else:
                 return
+
+    async def _hand_over(self, raw: bytes, sender: str) -> None:
+        host, port = self._means.smtp
+        client = aiosmtplib.SMTP(hostname=host, port=port, start_tls=False, timeout=30)
+        try:
+            await client.connect()
+            await client.sendmail(sender, [MAILBOX], raw)
+            await client.quit()
+        finally:
+            client.close()  # cancelled halfway, it must not wait to say goodbye
 
     async def chat(self, texts: Sequence[str]) -> None:
         """A visit to the chat: some messages, then he waits a while for an answer."""

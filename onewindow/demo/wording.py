@@ -74,7 +74,7 @@ class Wording:
 
     def typed(self, template: str) -> list[str]:
         """The messages of a chat."""
-        said = [self.plain(piece.strip()) for piece in template.split(" // ")]
+        said = list(filter(None, [self.plain(piece.strip()) for piece in template.split(" // ")]))
         return [self._speech.careless(text) for text in said] if self._person.careless else said
 
     def on_paper(self, template: str) -> str:

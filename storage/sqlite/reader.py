@@ -70,7 +70,7 @@ class Reader:
         self._here.allow(ALLOWANCE)
         try:
             return self._here.db.execute(sql, values).fetchall()
-        except sqlite3.OperationalError:
+        except sqlite3.DatabaseError:
             return None  # too long or locked just now: the thread has time, and says what is wrong if it is
         except (UnicodeEncodeError, OverflowError) as error:
             raise _no_such_value(error) from error

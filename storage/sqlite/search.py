@@ -53,7 +53,7 @@ def _judged(table: Table[R], query: Query, bodies: Iterator[bytes], *, enough: i
     for read, body in enumerate(bodies):
         if read == MOST_READ or len(found) == enough:
             break
-        record = table.collection.decode(body)
+        record = table.read(body)
         score = query.score(table.words(record))
         if score:
             found.append((score, record))

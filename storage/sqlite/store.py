@@ -141,14 +141,14 @@ class SqliteStore:
             return [self._record(table, *row) for row in rows]
         # Nothing read in a thread is remembered: something newer may have been committed meanwhile.
         return await self._reader.elsewhere(
-            lambda db: [table.collection.decode(body) for _, _, body, *_ in db.execute(sql, values)]
+            lambda db: [table.read(body) for _, _, body, *_ in db.execute(sql, values)]
         )
 
     def _record(self, table: Table[R], id: bytes, version: int, body: bytes, *_: object) -> R:
         """The record of a row, decoded only if it is not remembered."""
         record = self._cache.get(table, id.decode())
         if record is None or record.version != version:
-            record = table.collection.decode(body)
+            record = table.read(body)
             self._cache.put(table, record, len(body))
         return record
 

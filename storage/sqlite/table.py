@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import msgspec.inspect
 
-from crm.errors import BadInput
+from crm.errors import BadInput, StoreDown
 from crm.record import Record
 from crm.store import Collection, Index, Scalar
 
@@ -126,6 +126,13 @@ class Table(Generic[R]):
             return quoted(field)
         default = int(_default(self.collection, field) or 0)
         return f"coalesce(json_extract(body, '$.{field}'), {default})"
+
+    def read(self, body: bytes) -> R:
+        """The record of a stored body. Raises `StoreDown` if it is none."""
+        try:
+            return self.collection.decode(body)
+        except msgspec.DecodeError as error:
+            raise StoreDown(f"{self.name} have a record that cannot be read: {error}") from error
 
     def words(self, record: R) -> str:
         """What search finds the record by; empty where the collection is not searched."""

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from hashlib import sha256
 from typing import Any
 
 from argon2 import PasswordHasher
 
-from crm.collections import DEAD_LETTERS, DEPARTMENTS, EMPLOYEES, TOKENS
+from crm.collections import DEAD_LETTERS, DEPARTMENTS, EMPLOYEES
 from crm.dead_letter import DeadLetter
-from crm.employee import ApiToken, Employee, Role
+from crm.employee import Employee, Role
 from crm.errors import BadInput
 from crm.record import new_id, now
 from crm.store import Insert, Order, equals
 from onewindow.core import Core
+from router import tokens
 from router.dead_letters import replay
 
 ROLES: tuple[Role, ...] = ("agent", "supervisor", "admin")
@@ -67,17 +66,8 @@ def hash_password(password: str) -> str:
 
 async def add_token(core: Core, *, name: str, writes: bool = True) -> dict[str, Any]:
     """A bearer token for another system. It is shown this once: the store keeps only its hash."""
-    if not name.strip():
-        raise BadInput("name: expected the name of the system that will use the token", field="name")
-    token = f"ow_{secrets.token_urlsafe(32)}"
-    await core.store.commit([Insert(TOKENS, api_token(token, name, writes=writes))])
-    return {"token": token}
-
-
-def api_token(token: str, name: str, *, writes: bool) -> ApiToken:
-    """The record of a token."""
-    id_ = sha256(token.encode()).hexdigest()
-    return ApiToken(id=id_, name=name, created_at=now(), writes=writes)
+    made = await tokens.add_token(core.store, name=name, writes=writes, clock=now)
+    return {"token": made.token}
 
 
 async def list_dead_letters(core: Core) -> dict[str, Any]:

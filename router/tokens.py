@@ -19,7 +19,7 @@ from crm.store import Insert, Order, Replace, Store
 PREFIX = "ow_"
 LONGEST_NAME = 100
 
-_TOKEN = re.compile(r"[\x21-\x7e]{8,200}")
+_TOKEN = re.compile(r"[\x21-\x7e]{1,500}")
 
 
 class NewToken(NamedTuple):

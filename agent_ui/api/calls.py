@@ -6,12 +6,12 @@ import logging
 import secrets
 import time
 import traceback
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from hashlib import sha256
+from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -20,10 +20,10 @@ from aiohttp.typedefs import Handler
 
 from agent_ui.callers import caller_ip
 from agent_ui.rooms import ROOMS, Rooms
-from crm.collections import TOKENS
 from crm.employee import ApiToken, Employee
 from crm.errors import AgainLater, BadInput, Conflict, NotAllowed, NotFound
 from crm.store import After
+from router.tokens import find_token
 
 log = logging.getLogger(__name__)
 
@@ -117,16 +117,29 @@ def answer(value: object, status: int = 200) -> web.Response:
 
 
 def cursor(value: datetime, id: str) -> str:
-    """Where a page ended, as an opaque word."""
-    return urlsafe_b64encode(f"{value.isoformat()}|{id}".encode()).decode().rstrip("=")
+    """Where a page ended."""
+    return opaque(f"{value.isoformat()}|{id}")
+
+
+def opaque(place: str) -> str:
+    """A place as a word that needs no escaping in a URL and tells nobody to build it himself."""
+    return urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def read_opaque(word: str) -> str:
+    """The place of such a word. Raises `BadInput` for one that no answer of ours gave."""
+    try:
+        return b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True).decode()
+    except (Base64Error, ValueError) as error:
+        raise BadInput("after: expected the `next` of an earlier answer.", field="after") from error
 
 
 def read_cursor(word: str) -> After:
     """Where the next page begins. Raises `BadInput` for a word that no answer of ours gave."""
+    at, _, id_ = read_opaque(word).partition("|")
     try:
-        at, _, id_ = urlsafe_b64decode(word + "=" * (-len(word) % 4)).decode().partition("|")
         moment = datetime.fromisoformat(at)
-    except (Base64Error, ValueError) as error:
+    except ValueError as error:
         raise BadInput("after: expected the `next` of an earlier answer.", field="after") from error
     if moment.tzinfo is None or not id_:
         raise BadInput("after: expected the `next` of an earlier answer.", field="after")
@@ -173,11 +186,7 @@ def entrance(operation: Operation) -> Handler:
 
 async def _find_token(request: web.Request, rooms: Rooms) -> ApiToken | None:
     scheme, _, word = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not word.strip():
-        return None
-    digest = sha256(word.strip().encode("utf-8", "surrogateescape")).hexdigest()
-    token = await rooms.store.get(TOKENS, digest)
-    return token if token and token.revoked_at is None else None
+    return await find_token(rooms.store, word.strip()) if scheme.lower() == "bearer" else None
 
 
 @web.middleware
@@ -207,8 +216,14 @@ async def tell_problems(request: web.Request, handler: Handler) -> web.StreamRes
 
 
 def problem(status: int, code: str, detail: str, *, field: str = "") -> web.Response:
-    """A problem document. `field` names what was wrong."""
-    told = {"type": "about:blank", "status": status, "title": code, "detail": detail}
+    """A problem document (RFC 9457). `code` is for programs; `field` names what was wrong."""
+    told = {
+        "type": "about:blank",
+        "status": status,
+        "title": HTTPStatus(status).phrase,  # what a type of about:blank asks for
+        "code": code,
+        "detail": detail,
+    }
     if field:
         told["field"] = field
     response = web.Response(body=msgspec.json.encode(told), status=status, content_type=PROBLEM)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from agent_ui.api.calls import Call, Operation, Param, answer, cursor
+from agent_ui.api.calls import Call, Operation, Param, answer, cursor, opaque, read_opaque
 from agent_ui.api.contacts import PAGING
 from agent_ui.api.shapes import (
     AnswerIn,
@@ -72,10 +72,10 @@ async def read_timeline(call: Call) -> web.Response:
     """What happened in the case, newest first."""
     case = await _find(call)
     await call.note("api.timeline.read", "case", case.id, case.customer_id)
-    before = call.asked("after")
+    before = read_opaque(call.asked("after"))
     page = await read_case_timeline(call.rooms.store, case.id, before=before, limit=call.limit)
     items = [timeline_out(item) for item in page.items]
-    return answer(TimelinePage(items=items, next=page.more or None))
+    return answer(TimelinePage(items=items, next=opaque(page.more) if page.more else None))
 
 
 async def answer_case(call: Call) -> web.Response:

@@ -14,6 +14,7 @@ from crm.contact import Arrival, Attachment, Contact, blob_id, contact_id
 from crm.errors import BadInput, NotFound
 from crm.store import Order, Where, at_least, equals, less_than
 
+DIRECTIONS = ["inbound", "outbound"]
 BESIDE = 20
 """Contacts kept under the same key with other words that a search by key shows."""
 
@@ -25,8 +26,12 @@ async def list_contacts(call: Call) -> web.Response:
         found = await _by_key(call, call.asked("channel"), call.asked("key"))
         return answer(Contacts(items=[contact_out(contact) for contact in found], next=None))
     where: list[Where] = [
-        equals(name, call.asked(name)) for name in ("channel", "customer_id", "case_id") if call.asked(name)
+        equals(name, call.asked(name))
+        for name in ("channel", "customer_id", "case_id", "direction")
+        if call.asked(name)
     ]
+    if call.asked("direction") not in ("", *DIRECTIONS):
+        raise BadInput("direction: expected inbound or outbound.", field="direction")
     descending = _newest_first(call)
     page = await call.rooms.store.find(
         CONTACTS,
@@ -37,9 +42,7 @@ async def list_contacts(call: Call) -> web.Response:
     )
     shown = page[: call.limit]
     more = cursor(shown[-1].received_at, shown[-1].id) if len(page) > call.limit else None
-    direction = call.asked("direction")
-    items = [contact_out(contact) for contact in shown if direction in ("", contact.direction)]
-    return answer(Contacts(items=items, next=more))
+    return answer(Contacts(items=[contact_out(contact) for contact in shown], next=more))
 
 
 async def read_contact(call: Call) -> web.Response:
@@ -173,7 +176,7 @@ OPERATIONS = (
             Param("key", "Only of this key on that channel; for email the Message-ID"),
             Param("customer_id", "Only of this customer"),
             Param("case_id", "Only of this case"),
-            Param("direction", "Only of this direction", {"enum": ["inbound", "outbound"]}),
+            Param("direction", "Only of this direction", {"enum": DIRECTIONS}),
             Param("order", "Which come first", {"enum": ["newest", "oldest"], "default": "newest"}),
             *PAGING,
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from agent_ui.api import shapes
-from agent_ui.api.calls import Call, Operation, Param, answer
+from agent_ui.api.calls import Call, Operation, Param, answer, opaque, read_opaque
 from agent_ui.api.contacts import PAGING
 from agent_ui.api.shapes import CustomerCard, Customers, TimelinePage
 from crm.collections import CUSTOMERS
@@ -46,10 +46,10 @@ async def read_timeline(call: Call) -> web.Response:
     history = await attach_history(call.rooms.store, call.request.match_info["id"], recent=1)
     customer_id = history.customer.id
     await call.note("api.timeline.read", "customer", customer_id, customer_id)
-    before = call.asked("after")
+    before = read_opaque(call.asked("after"))
     page = await read_history(call.rooms.store, customer_id, before=before, limit=call.limit)
     items = [shapes.timeline_out(item) for item in page.items]
-    return answer(TimelinePage(items=items, next=page.more or None))
+    return answer(TimelinePage(items=items, next=opaque(page.more) if page.more else None))
 
 
 ID = Param("id", "The customer's id")

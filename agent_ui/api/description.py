@@ -16,10 +16,11 @@ _PROBLEM_SCHEMA = {
         "type": {"type": "string"},
         "status": {"type": "integer"},
         "title": {"type": "string"},
+        "code": {"type": "string"},
         "detail": {"type": "string"},
         "field": {"type": "string"},
     },
-    "required": ["type", "status", "title", "detail"],
+    "required": ["type", "status", "title", "code", "detail"],
 }
 _FAILURES = {
     "400": "The request was not understood",

@@ -17,7 +17,6 @@ from rich.progress import Progress
 from crm.collections import TOKENS
 from crm.record import new_id, now
 from crm.store import Insert
-from onewindow.commands import api_token
 from onewindow.core import data_directory, open_core
 from onewindow.demo.seed import seed_when_empty
 from onewindow.demo.site import serve_site
@@ -25,6 +24,7 @@ from onewindow.demo.traffic import make_traffic
 from onewindow.demo.welcome import Welcome, language_of, welcome
 from onewindow.serve import Addresses, run_until_stopped
 from onewindow.settings import Settings, read_settings
+from router.tokens import api_token
 
 SENT_MAIL_LIMIT = 1000
 """Letters kept in the folder of sent mail; the demo is no archive."""
@@ -123,7 +123,7 @@ async def _fill(settings: Settings, token: str, console: Console) -> None:
                 clock=now,
                 progress=lambda done, total: progress.update(task, completed=done, total=total),
             )
-        record = api_token(token, "demo", writes=True)
+        record = api_token(token, "demo", writes=True, at=now())
         if await core.store.get(TOKENS, record.id) is None:
             await core.store.commit([Insert(TOKENS, record)])
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
-from channels.chat.protocol import Profile
-from channels.chat.said import Said, as_contact
+from channels.chat.contacts import key_of
 from channels.desk import read_desk_form
 from channels.email.reading import read_email
 from crm.contact import Address, Arrival, Attachment, Contact, blob_id, contact_id
@@ -69,15 +68,14 @@ class Doors:
         if channel != "chat":
             user, number = self._person.ways["telegram"], self._random.randint(1000, 99999)
             return self._arrival(Matter(channel, ""), f"{user}-{number}-{self._new_id()[:4]}", text, files)
-        said = Said(
-            id=self._new_id()[:16],
+        visitor = self._person.ways["visitor"]
+        contact = Contact(
+            **_common(channel, key_of(visitor, self._new_id()[:16]), self._clock(), files),
+            sender=Address(kind="visitor", value=visitor, name=self._person.first),
             text=text,
-            visitor=self._person.ways["visitor"],
-            profile=Profile(name=self._person.first),
-            files=tuple(map(_attachment, files)),
             fields={"language": self._person.language, "page": "https://www.example.com/support"},
         )
-        return Arrival(as_contact(said, self._clock()), _blobs(files))
+        return Arrival(contact, _blobs(files))
 
     def form(self, matter: Matter, text: str, files: Sequence[File], clerk: Employee) -> Arrival:
         """What an employee registers at the desk: a call, a visit or a letter; a fax comes by itself."""
@@ -111,16 +109,32 @@ class Doors:
     def _arrival(self, matter: Matter, key: str, text: str, files: Sequence[File]) -> Arrival:
         kind = KINDS[matter.channel]
         contact = Contact(
-            id=contact_id(matter.channel, key),
-            channel=matter.channel,
-            key=key,
-            received_at=self._clock(),
+            **_common(matter.channel, key, self._clock(), files),
             sender=Address(kind=kind, value=self._person.ways[kind], name=self._person.full),
             subject=matter.subject,
             text=text,
-            attachments=tuple(map(_attachment, files)),
         )
         return Arrival(contact, _blobs(files))
+
+
+class _Common(TypedDict):
+    """What every contact has."""
+
+    id: str
+    channel: str
+    key: str
+    received_at: datetime
+    attachments: tuple[Attachment, ...]
+
+
+def _common(channel: Channel, key: str, at: datetime, files: Sequence[File]) -> _Common:
+    return {
+        "id": contact_id(channel, key),
+        "channel": channel,
+        "key": key,
+        "received_at": at,
+        "attachments": tuple(map(_attachment, files)),
+    }
 
 
 def _attachment(file: File) -> Attachment:

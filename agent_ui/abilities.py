@@ -21,6 +21,7 @@ def abilities(me: Employee, case: Case) -> frozenset[str]:
         "answer": works,
         "transfer": works and case.transfer is None,
         "decide": works,
+        "close": works and case.decision != "",
         "priority": serves or mine,
         "give": supervises,
         "accept_transfer": case.transfer is not None and serves,

@@ -51,6 +51,7 @@ async def change_password(visit: Visit) -> web.Response:
         raise BadInput(mark("The two new passwords differ."), field="again")
     await _change(visit, msgspec.structs.replace(visit.me, password_hash=await hash_in_thread(new)))
     await end_all_sessions(visit.rooms.store, visit.me.id, at=visit.rooms.clock(), but=visit.session.id)
+    await visit.rooms.audit.record("password.change", by=visit.me, from_ip=visit.ip)
     return visit.done("/me")
 
 

@@ -57,6 +57,7 @@ async def sign_in(request: web.Request) -> web.Response:
     employee = await _find(rooms, login)
     right = await is_password(password, employee.password_hash if employee else "")
     if employee is None or not right:
+        await _note(request, "session.refused", employee)
         return _form(request, login=login, wrong=True, status=401)
     guesses.was_right(login, ip)
     await _keep_hash_up_to_date(rooms, employee, password)
@@ -68,8 +69,10 @@ async def sign_out(visit: Visit) -> web.Response:
     rooms, form = visit.rooms, await read_form(visit.request)
     if form.text("everywhere"):
         await end_all_sessions(rooms.store, visit.me.id, at=rooms.clock())
+        await _note(visit.request, "session.end_all", visit.me)
     else:
         await end_session(rooms.store, visit.session, at=rooms.clock())
+        await _note(visit.request, "session.end", visit.me)
     log.info("employee %s signed out", visit.me.id)
     response = web.Response(status=303, headers={"Location": "/login", "Clear-Site-Data": '"cache"'})
     response.del_cookie(cookie_name(rooms), path="/", secure=rooms.settings.secure_cookies, httponly=True)
@@ -142,6 +145,7 @@ async def _let_in(request: web.Request, employee: Employee, to: str) -> web.Resp
     if before := await find_guest(rooms.store, request.cookies.get(name, ""), at=at, settings=settings):
         await end_session(rooms.store, before.session, at=at)
     token = await open_session(rooms.store, employee, at=at, settings=settings)
+    await _note(request, "session.begin", employee)
     log.info("employee %s signed in", employee.id)
     response = web.Response(status=303, headers={"Location": to})
     response.set_cookie(
@@ -155,6 +159,14 @@ async def _let_in(request: web.Request, employee: Employee, to: str) -> web.Resp
     )
     response.del_cookie(FORM_COOKIE, path="/login")
     return response
+
+
+async def _note(request: web.Request, what: str, employee: Employee | None) -> None:
+    """One line of the audit. A login that nobody has leaves none: it may be a password in the wrong field."""
+    rooms = request.app[ROOMS]
+    if employee:
+        ip = caller_ip(request, rooms.settings.trusted_proxies)
+        await rooms.audit.record(what, by=employee, from_ip=ip)
 
 
 PUBLIC_ROUTES = [

@@ -99,6 +99,13 @@ async def decide(visit: Visit) -> web.Response:
     return await _done(visit, opened, "case.decide")
 
 
+async def close(visit: Visit) -> web.Response:
+    """On the strength of a decision that was recorded earlier."""
+    opened, _ = await _opened(visit)
+    await visit.rooms.casework.close(opened.case.id, visit.me)
+    return await _done(visit, opened, "case.close")
+
+
 async def reopen(visit: Visit) -> web.Response:
     opened, form = await _opened(visit)
     await visit.rooms.casework.reopen(opened.case.id, visit.me, form.text("reason").strip())
@@ -182,6 +189,7 @@ ACTS = (
     accept_transfer,
     return_transfer,
     decide,
+    close,
     reopen,
     set_priority,
     give,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import aiohttp
 import msgspec
 import pytest
 
+from agent_ui.admin.deeds import DEEDS
+from agent_ui.opening import REASONS
 from crm.case import Case
 from crm.collections import AUDIT, CASES, CUSTOMERS, EMPLOYEES, ENTRIES, SAVED_REPLIES
 from crm.contact import Address, Attachment, Receipt, blob_id
@@ -159,7 +162,8 @@ async def test_a_case_closes_with_a_decision_and_opens_again(
     assert (refused.status, refused.json()["field"]) == (422, "code")
     await anna.post(f"{path}/decide", {"code": "informed", "text": "Рассказали", "keep_open": "1"})
     assert (await site.house.case(letter.case_id)).open
-    await anna.post(f"{path}/decide", {"code": "solved"})
+    assert "close" in (await anna.get(f"{path}/head")).text
+    await anna.post(f"{path}/close")
     assert not (await site.house.case(letter.case_id)).open
     assert 'data-can="note reopen"' in (await anna.get(f"{path}/head")).text
     await anna.post(f"{path}/reopen", {"reason": "Звонил ещё раз"})
@@ -388,6 +392,18 @@ async def test_the_card_is_changed_unless_somebody_was_faster(
     wrong = await anna.post(path, {**fields, "version": "2", "quiet_from": "вечером"})
     assert wrong.status == 422
     assert "quiet_from" in wrong.json()["field"]
+
+
+def test_every_deed_that_is_recorded_has_words() -> None:
+    root = Path(__file__).resolve().parents[2] / "agent_ui"
+    kinds = "case|customer|file|raw|session|password"
+    said = {
+        code
+        for path in root.rglob("*.py")
+        for code in re.findall(rf'"((?:{kinds})\.(?!html)[a-z_]+)"', path.read_text("utf-8"))
+    }
+    assert len(said) > 15
+    assert said | {f"reason.{reason}" for reason in REASONS} <= set(DEEDS)
 
 
 async def test_search_finds_by_number_address_words_and_name(

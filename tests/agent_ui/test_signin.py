@@ -11,8 +11,8 @@ import pytest
 
 from agent_ui.passwords import hash_password
 from agent_ui.rooms import UiSettings
-from crm.collections import EMPLOYEES, SESSIONS
-from crm.store import Replace
+from crm.collections import AUDIT, EMPLOYEES, SESSIONS
+from crm.store import Order, Replace
 from tests.agent_ui.site import FETCH, SETTINGS, Answer, Browser, Site, open_site, sessions_of
 
 PASSWORD = "correct horse battery"
@@ -174,6 +174,19 @@ async def test_a_new_password_needs_the_old_one_and_signs_out_elsewhere(site: Si
         assert (await here.post("/me/password", {**new, "old": PASSWORD})).status == 204
         assert (await here.get("/inbox")).status == 200
         assert (await there.get("/inbox")).status == 303
+
+
+async def test_coming_going_and_being_refused_stand_in_the_audit(site: Site) -> None:
+    async with site.visitor() as browser:
+        await sign_in(browser, "a wrong one")
+        await sign_in(browser, PASSWORD, login="nobody at all")
+        await sign_in(browser, PASSWORD)
+        await site.rooms.audit.flush()
+        found = await site.house.store.find(AUDIT, order=Order("at"))
+        assert sorted((line.what, line.employee_id) for line in found) == [
+            ("session.begin", "anna"),
+            ("session.refused", "anna"),
+        ]
 
 
 async def test_over_tls_the_cookie_is_bound_to_the_host(tmp_path: Path) -> None:

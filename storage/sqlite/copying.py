@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from crm.errors import BadInput, StoreUnusable
+from crm.errors import BadInput, StoreDown, StoreUnusable
 from storage.sqlite.file import connect, made_private
 from storage.sqlite.schema import MIGRATIONS
 from storage.sqlite.table import quoted
@@ -32,7 +32,7 @@ def backup(source: Path, to: Path, *, progress: Progress | None = None) -> None:
     """Copy the store as it is at this moment to a new file, whether or not another process is writing to it.
 
     The copy is one file, complete or not there. Raises `StoreUnusable` where there is no store, `BadInput`
-    where a file of the copy's name exists, and `OSError` or `sqlite3.Error` from the disk.
+    where a file of the copy's name exists, and `StoreDown` where the disk does not take the copy.
     """
     if to.exists():
         raise BadInput(f"{to} exists already: name a new file.", field="to")
@@ -44,6 +44,8 @@ def backup(source: Path, to: Path, *, progress: Progress | None = None) -> None:
             with closing(sqlite3.connect(partial)) as copy:
                 _copy(original, copy, progress)
         _rename_durably(partial, to)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreDown(f"{to} was not made: {error}") from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -61,16 +63,16 @@ def verify(path: Path) -> Verified:
 def _open(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise StoreUnusable(f"there is no store at {path}: check the data directory.")
-    db = connect(path, patience=WAIT_FOR_LOCK)
+    try:
+        db = connect(path, patience=WAIT_FOR_LOCK)
+    except sqlite3.DatabaseError as error:
+        raise StoreUnusable(f"{path} cannot be opened as a store: {error}.") from error
     try:
         db.execute("PRAGMA query_only = ON")
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if not 1 <= version <= len(MIGRATIONS):
             raise StoreUnusable(f"{path} is not a store of this release (schema {version}).")
-    except sqlite3.DatabaseError as error:
-        db.close()
-        raise StoreUnusable(f"{path} cannot be opened as a store: {error}.") from error
-    except StoreUnusable:
+    except BaseException:
         db.close()
         raise
     return db

@@ -61,7 +61,11 @@ def connect(path: Path, *, patience: float, cache: int = 8 * MEBIBYTE) -> sqlite
     connection = sqlite3.connect(
         path, timeout=patience, isolation_level=None, check_same_thread=False, cached_statements=1024
     )
-    connection.execute(f"PRAGMA cache_size = -{cache // 1024}")
+    try:
+        connection.execute(f"PRAGMA cache_size = -{cache // 1024}")
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
     return connection
 
 

@@ -6,10 +6,11 @@ One task for all of them: a timer for each would cost every connection memory, a
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from time import monotonic
 
-from channels.chat.room import GOING_AWAY, Room
+from aiohttp import WSCloseCode
+
+from channels.chat.room import Room
 
 
 async def feel_pulse(room: Room, *, ping_after: float, closed_after: float) -> None:
@@ -20,7 +21,6 @@ async def feel_pulse(room: Room, *, ping_after: float, closed_after: float) -> N
         for tab in [tab for visitor in room.visitors.values() for tab in visitor.tabs]:
             silence = moment - tab.heard
             if silence > closed_after:
-                room.send_away(tab, GOING_AWAY)
+                room.send_away(tab, WSCloseCode.GOING_AWAY)
             elif silence > ping_after:
-                with suppress(ConnectionResetError):
-                    await tab.wire.ping()
+                await tab.wire.ask()

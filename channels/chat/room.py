@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 
 from aiohttp import WSCloseCode
 
+from channels.chat.border import report
 from channels.chat.contacts import concerns, written
 from channels.chat.protocol import Place, ServerFrame, place_of, seq_of
 from channels.chat.reading import PAGE, Conversation, read_after, read_conversation
@@ -19,10 +19,6 @@ from channels.chat.visitor import Tab, Visitor
 from crm.contact import Contact, Receipt
 from crm.errors import AgainLater
 from crm.store import Store
-
-GOING_AWAY = WSCloseCode.GOING_AWAY
-SERVICE_RESTART = WSCloseCode.SERVICE_RESTART
-AGAIN_LATER = WSCloseCode.TRY_AGAIN_LATER
 
 log = logging.getLogger("onewindow.chat")
 
@@ -111,7 +107,7 @@ class Room:
             for other in ready:
                 other.told[case_id] = number
                 if other is not tab:
-                    await _tell(other, contact, Place(case_id, number))
+                    await other.wire.tell(written(contact, Place(case_id, number)))
         elif any(tab.told.get(case_id, 0) < number for tab in ready):
             self.wake(visitor, case_id)
             if visitor.pulling:
@@ -123,10 +119,17 @@ class Room:
                 await self._pull_case(visitor, visitor.woken.pop())
         except AgainLater:
             log.warning("chat: the store cannot be read; visitor=%s comes again", visitor.id)
-            for tab in visitor.tabs:
-                self.send_away(tab, AGAIN_LATER)
+            self._send_all_away(visitor)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not end everybody's talk
+            report(error, "telling a visitor what is new")
+            self._send_all_away(visitor)
         finally:
             visitor.pulling = None
+
+    def _send_all_away(self, visitor: Visitor) -> None:
+        visitor.woken.clear()
+        for tab in visitor.tabs:
+            self.send_away(tab, WSCloseCode.TRY_AGAIN_LATER)
 
     async def _pull_case(self, visitor: Visitor, case_id: str) -> None:
         # A page that becomes ready meanwhile is left out: its `missed` wakes the case for it again.
@@ -144,7 +147,7 @@ class Room:
             tab.told[contact.case_id] = contact.number
             if concerns(contact, tab.visitor.id):
                 self._note(tab.visitor, contact)
-                await _tell(tab, contact, Place(contact.case_id, contact.number))
+                await tab.wire.tell(written(contact, Place(contact.case_id, contact.number)))
 
     def _note(self, visitor: Visitor, contact: Contact) -> None:
         if contact.direction == "outbound" and contact.delivery != "delivered":
@@ -153,25 +156,15 @@ class Room:
     def tell(self, visitor: Visitor, frame: ServerFrame) -> None:
         """A frame that is gone when it is missed."""
         for tab in visitor.ready():
-            self._tasks.create_task(_send(tab, frame), name="chat: telling a page")
-
-    async def close(self, patience: float) -> None:
-        """Everybody is sent away; who is handing something over may finish it within `patience` seconds."""
-        pages = [tab for visitor in self.visitors.values() for tab in visitor.tabs]
-        closing = [asyncio.create_task(tab.wire.close(code=SERVICE_RESTART)) for tab in pages]
-        if closing:
-            await asyncio.wait(closing, timeout=patience)
+            self._tasks.create_task(tab.wire.tell(frame), name="chat: telling a page")
 
     def send_away(self, tab: Tab, code: int) -> None:
         """Close the page's connection; the page comes again by itself."""
-        self._tasks.create_task(tab.wire.close(code=code), name="chat: closing a connection")
+        self._tasks.create_task(tab.wire.part(code), name="chat: sending a page away")
 
-
-async def _tell(tab: Tab, contact: Contact, place: Place) -> None:
-    await _send(tab, written(contact, place))
-
-
-async def _send(tab: Tab, frame: ServerFrame) -> None:
-    # Of a page that is gone its own handler is about to notice; it reads the rest when it comes again.
-    with suppress(ConnectionResetError):
-        await tab.wire.send(frame)
+    async def close(self) -> None:
+        """Everybody is sent away."""
+        async with asyncio.TaskGroup() as closing:
+            for tab in [tab for visitor in self.visitors.values() for tab in visitor.tabs]:
+                goodbye = tab.wire.part(WSCloseCode.SERVICE_RESTART)
+                closing.create_task(goodbye, name="chat: saying goodbye")

@@ -99,15 +99,15 @@ class Mouth:
         self, said: Said, peer: str, *, blobs: Mapping[str, bytes] = {}, expected: set[str] | None = None
     ) -> Stored | TryAgain | Refused:
         """Store it; only then is it received. In `expected` stands whose event will need no answer."""
-        said = said._replace(text=clean(said.text))
-        if reason := self._problem(said):
+        text = clean(said.text)
+        if reason := self._problem(said, text):
             return Refused(id=said.id, reason=reason)
         if self._shut:
             return TryAgain(id=said.id, after=AGAIN_AFTER)
         moment = monotonic()
         if delay := self._visitors.delay(said.visitor, moment) or self._peers.delay(peer, moment):
             return TryAgain(id=said.id, after=delay)
-        contact = as_contact(said, self._clock())
+        contact = as_contact(said, text, self._clock())
         if expected is not None:
             expected.add(contact.id)
         try:
@@ -124,18 +124,18 @@ class Mouth:
         seq = seq_of(Place(receipt.case_id, receipt.number))
         return Stored(contact, receipt, Received(id=said.id, seq=seq, at=contact.received_at))
 
-    def _problem(self, said: Said) -> str:
+    def _problem(self, said: Said, text: str) -> str:
         if not is_client_id(said.id):
             return "bad_id"
-        if not said.text and not said.files:
+        if not text and not said.files:
             return "empty"
-        return "too_long" if len(said.text) > self._settings.text_limit else ""
+        return "too_long" if len(text) > self._settings.text_limit else ""
 
 
-def as_contact(said: Said, at: datetime) -> Contact:
-    """The contact, before anybody knows whose it is."""
+def as_contact(said: Said, text: str, at: datetime) -> Contact:
+    """The contact with its text cleaned, before anybody knows whose it is."""
     key = key_of(said.visitor, said.id)
-    words = "\0".join((said.text, *(f"{file.blob} {file.name}" for file in said.files)))
+    words = "\0".join((text, *(f"{file.blob} {file.name}" for file in said.files)))
     return Contact(
         id=contact_id("chat", key),
         channel="chat",
@@ -143,7 +143,7 @@ def as_contact(said: Said, at: datetime) -> Contact:
         received_at=at,
         sender=Address(kind="visitor", value=said.visitor, name=said.profile.name),
         claims=claims_of(said.profile),
-        text=said.text,
+        text=text,
         attachments=said.files,
         fingerprint=sha256(words.encode()).hexdigest(),
         fields=dict(said.fields),

@@ -40,5 +40,6 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     hello_timeout: Seconds = 10
     ping_after: Seconds = 45  # of silence
     closed_after: Seconds = 120  # of silence
+    send_timeout: Seconds = 10  # for a page that does not read
     upload_timeout: Seconds = 120
     closing_timeout: Seconds = 10  # how long what is being stored may take when we stop

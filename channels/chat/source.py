@@ -95,7 +95,7 @@ class ChatSource:
 
     async def _part(self, opened: _Open) -> None:
         await opened.mouth.shut(self._settings.closing_timeout)
-        await opened.room.close(self._settings.closing_timeout)
+        await opened.room.close()
 
     def has_news(self, contact: Contact) -> bool:
         """An answer is stored: tell the visitors who are here. False while the door is closed."""
@@ -132,7 +132,7 @@ class ChatSource:
         if not self._crowd.enter(peer):
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "30"})
         try:
-            wire = Wire(frame_limit=self._settings.frame_limit)
+            wire = Wire(frame_limit=self._settings.frame_limit, patience=self._settings.send_timeout)
             await wire.prepare(request)
             await opened.talks.talk(wire, peer)
         finally:

@@ -82,12 +82,12 @@ class Talks:
             await self._welcome(tab, hello, "" if hello.token else token)
             await self._listen(tab)
         except AgainLater:
-            await wire.close(code=WSCloseCode.TRY_AGAIN_LATER)
+            await wire.part(WSCloseCode.TRY_AGAIN_LATER)
         except ConnectionResetError:
             log.debug("chat: visitor=%s is gone", tab.visitor.id)
         except Exception as error:  # noqa: BLE001 - a bug of ours: his page comes again by itself
             report(error, "talking to a visitor")
-            await wire.close(code=WSCloseCode.INTERNAL_ERROR)
+            await wire.part(WSCloseCode.INTERNAL_ERROR)
         finally:
             self._room.leave(tab)
 
@@ -100,8 +100,8 @@ class Talks:
             frame = None
         if isinstance(frame, Hello) and (not frame.token or visitor_of(frame.token)):
             return frame
-        reason = b"token" if isinstance(frame, Hello) else b"hello"
-        await wire.close(code=WSCloseCode.POLICY_VIOLATION, message=reason)
+        reason = "token" if isinstance(frame, Hello) else "hello"
+        await wire.part(WSCloseCode.POLICY_VIOLATION, reason)
         return None
 
     async def _welcome(self, tab: Tab, hello: Hello, token: str) -> None:
@@ -142,7 +142,7 @@ class Talks:
                 nonsense += 1
                 await tab.wire.send(Error(reason="bad_frame", expected="expected text"))
             if nonsense >= self._settings.bad_frames:
-                await tab.wire.close(code=WSCloseCode.POLICY_VIOLATION, message=b"bad_frame")
+                await tab.wire.part(WSCloseCode.POLICY_VIOLATION, "bad_frame")
 
     async def _hear(self, tab: Tab, frame: ClientFrame) -> None:
         match frame:

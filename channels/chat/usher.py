@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable
 from contextlib import suppress
 
+from channels.chat.border import report
 from channels.chat.protocol import Agent, Closed, Hours, Queue, ServerFrame
 from channels.chat.room import Room
 from channels.chat.standing import Standing, Standings
@@ -67,6 +68,8 @@ class Usher:
                 await self._look_at_changed()
             except AgainLater:
                 log.warning("chat: the store cannot be read; visitors are told their place later")
+            except Exception as error:  # noqa: BLE001 - a bug of ours must not end everybody's talk
+                report(error, "telling visitors where they stand")
             await asyncio.sleep((loop.time() - began) * (1 / SHARE - 1))
 
     async def _round(self) -> None:
@@ -113,5 +116,4 @@ def news(before: Standing, after: Standing) -> Iterable[ServerFrame]:
 
 async def _tell(visitor: Visitor, frame: ServerFrame) -> None:
     for tab in visitor.ready():
-        with suppress(ConnectionResetError):
-            await tab.wire.send(frame)
+        await tab.wire.tell(frame)

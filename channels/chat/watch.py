@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from channels.chat.border import report
 from channels.chat.contacts import visitor_of_key
 from channels.chat.protocol import Typing
 from channels.chat.room import Room
@@ -23,7 +24,10 @@ class Watch:
             async with self._live.subscribe() as events:
                 self._room.wake_all()  # for what happened while nobody watched
                 async for event in events:
-                    self._notice(event)
+                    try:
+                        self._notice(event)
+                    except Exception as error:  # noqa: BLE001 - a bug of ours must not end everybody's talk
+                        report(error, f"hearing of a {event.kind}")
 
     def _notice(self, event: Event) -> None:
         match event.kind:

@@ -1,6 +1,6 @@
 /** The line to the server. It comes back by itself, sooner at first and then less often, never all at once. */
 
-const FIRST_DELAY = 500;
+const FIRST_DELAY = 2_000;
 const LONGEST_DELAY = 30_000;
 const WELCOME_WITHIN = 15_000;
 const PING_EVERY = 25_000;
@@ -76,7 +76,7 @@ export class Connection extends EventTarget {
   wait() {
     Object.keys(this.timers).forEach((name) => this.clear(name));
     const longest = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.failures++);
-    const delay = longest * (0.5 + Math.random() / 2);
+    const delay = longest * (0.2 + 0.8 * Math.random()); // after a restart everybody comes, but not at once
     this.retryAt = Date.now() + delay;
     this.after("retry", delay, () => this.open());
     this.become("waiting");

@@ -16,6 +16,7 @@ from channels.base import Accept
 from channels.chat.outlet import ChatOutlet
 from channels.chat.settings import ChatSettings
 from channels.chat.source import ChatSource
+from channels.chat.visitor import Visitor
 from channels.delivery import Delivery
 from crm.collections import CASES, DEPARTMENTS, EMPLOYEES
 from crm.contact import Address, Arrival, Contact, Receipt
@@ -66,6 +67,12 @@ class ChatHouse:
     async def answer(self, case_id: str, visitor: str, text: str, files: tuple[NewFile, ...] = ()) -> Contact:
         to = Address(kind="visitor", value=visitor)
         return await self.casework.answer(case_id, AGENT, channel="chat", to=to, text=text, files=files)
+
+    def visitor(self, id: str) -> Visitor:
+        """Somebody who is here now, as the room knows him."""
+        opened = self.source._open
+        assert opened is not None
+        return opened.room.visitors[id]
 
     async def take(self, case_id: str) -> None:
         await self.casework.take(case_id, AGENT)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from channels.chat.settings import ChatSettings
@@ -194,13 +195,23 @@ async def test_what_comes_while_a_page_is_catching_up_is_told_after_it_and_to_th
         assert late.texts[:2] == ["вопрос", "ответ"]
 
 
-async def test_a_page_that_does_not_read_holds_nobody_up(house: ChatHouse) -> None:
-    async with open_page(house.url) as quick, open_page(house.url, token=quick.token) as stuck:
-        stuck.ws._response.connection.transport.pause_reading()  # type: ignore[union-attr]
+async def test_a_page_that_does_not_read_is_let_go_and_holds_nobody_up(
+    tmp_path: Path, settings: ChatSettings
+) -> None:
+    settings = msgspec.structs.replace(settings, send_timeout=0.5)
+    async with (
+        open_house(tmp_path, settings) as house,
+        open_page(house.url) as quick,
+        open_page(house.url, token=quick.token) as stuck,
+    ):
+        line = stuck.ws._response.connection
+        assert line is not None
+        assert line.transport is not None
+        line.transport.pause_reading()
         received = await quick.say("message-1", "вопрос")
         case_id = str(received["seq"] // 1_000_000)
-        for number in range(40):
-            await house.answer(case_id, quick.visitor, f"{number} " + "а" * 9_000)
-        await quick.until(lambda frame: str(frame.get("text", "")).startswith("39 "))
-        stuck.ws._response.connection.transport.resume_reading()  # type: ignore[union-attr]
-        await stuck.until(lambda frame: str(frame.get("text", "")).startswith("39 "))
+        for number in range(300):  # more than a machine keeps for somebody who does not read
+            await house.answer(case_id, quick.visitor, f"{number} " + "\U0001f600" * 9_000)
+        await quick.until(lambda _: len(quick.texts) == 300)
+        visitor = house.visitor(quick.visitor)
+        await until(lambda: asyncio.sleep(0, len(visitor.tabs)), 1)

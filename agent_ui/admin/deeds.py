@@ -62,4 +62,6 @@ DEEDS: Mapping[str, str] = {
     "api.customers.listed": mark("searched customers"),
     "api.customer.read": mark("opened a customer"),
     "api.timeline.read": mark("read a timeline"),
+    "demo.begun": mark("began to fill in the demo"),
+    "demo.done": mark("filled in the demo"),
 }

@@ -54,15 +54,15 @@ class Reader:
         self._patience = patience
         self._here = Line(path, patience=0.0)
         self._lines = [Line(path, patience=patience) for _ in range(THREADS)]
+        self._free = list(self._lines)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="store reader")
         self._waiting = 0
 
-    async def rows(self, sql: str, values: Sequence[Value], *, short: bool = True) -> list[Row]:
+    async def rows(self, sql: str, values: Sequence[Value]) -> list[Row]:
         """All rows of the statement. Raises `StoreDown`."""
-        if short:
-            rows = self.at_once(sql, values)
-            if rows is not None:
-                return rows
+        rows = self.at_once(sql, values)
+        if rows is not None:
+            return rows
         return await self.elsewhere(lambda db: db.execute(sql, values).fetchall())
 
     def at_once(self, sql: str, values: Sequence[Value]) -> list[Row] | None:
@@ -93,14 +93,15 @@ class Reader:
             self._waiting -= 1
 
     def _do(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        line = self._lines.pop()
+        line = self._free.pop()
         try:
             line.allow(self._patience)
             return job(line.db)
         finally:
-            self._lines.append(line)
+            self._free.append(line)
 
     def close(self) -> None:
+        """Stop what is being read, and let the file go."""
         for line in self._lines:
             line.allow(0)
         self._threads.shutdown(cancel_futures=True)

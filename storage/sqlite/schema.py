@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 BATCH = 1000
 
+LOG_KEPT = 64 * MEBIBYTE
+"""What stays of a log that had to grow, as it does during a backup: so much need not be made anew."""
+
 
 def _first(db: sqlite3.Connection) -> None:
     """The layout of the first release."""
@@ -81,6 +84,7 @@ def _bring_up_to_date(db: sqlite3.Connection, path: Path, tables: list[Table[Rec
         raise StoreUnusable(f"{path} belongs to another program: name another data directory.")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
+    db.execute(f"PRAGMA journal_size_limit = {LOG_KEPT}")
     db.execute("BEGIN IMMEDIATE")
     try:
         for migrate in MIGRATIONS[version:]:

@@ -68,8 +68,9 @@ class SqliteStore:
         ids = [one for one in ids if _can_be_stored(one)]
         for start in range(0, len(ids), SHORT_LIST):
             some = ids[start : start + SHORT_LIST]
-            sql = table.fetch_sql(1 if len(some) == 1 else SHORT_LIST)
-            values = some if len(some) == 1 else [*some, *([None] * (SHORT_LIST - len(some)))]
+            places = 1 << (len(some) - 1).bit_length()  # few different statements; nothing has NULL for an id
+            values = [*some, *[None] * (places - len(some))]
+            sql = table.fetch_sql(places)
             for record in await self._read(table, sql, values, short=len(ids) <= SHORT_LIST):
                 found[record.id] = record
         return found

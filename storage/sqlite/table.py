@@ -151,7 +151,7 @@ class Table(Generic[R]):
         )
         return moved if self.words(known) == self.words(stored) else (*moved, "_n")
 
-    @lru_cache(maxsize=8)  # noqa: B019  # tables live as long as the program
+    @lru_cache(maxsize=256)  # noqa: B019  # tables live as long as the program
     def fetch_sql(self, ids: int) -> str:
         """The statement that reads records by so many ids."""
         marks = ", ".join("?" * ids)

@@ -23,7 +23,7 @@ from router.live import Live
 from router.rules import RuleBook
 
 
-class UiSettings(msgspec.Struct, frozen=True, kw_only=True):
+class UiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the pages behave here.
 
     `public_url` is what browsers call us (`https://help.example.com`); empty means the Host header says it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from crm.collections import DEPARTMENTS
 from crm.employee import Department
-from crm.errors import Conflict, StoreDown
+from crm.errors import BadInput, Conflict, StoreDown
 from crm.record import new_id, now
 from crm.store import Insert, Store
 from onewindow.settings import BadSetting, Settings
@@ -22,6 +23,8 @@ from router.rules import RuleBook, read_rules
 from router.walk import Walk
 from storage.live import open_live
 from storage.sqlite import open_sqlite
+
+MIN_SECRET = 16
 
 REFRESH = 2.0
 """Seconds after which a new department is known to the rules."""
@@ -74,23 +77,44 @@ def load_rules(settings: Settings) -> RuleBook:
     if not path.exists() and settings.router.rules == "rules.toml":
         return read_rules(files("onewindow").joinpath("rules.toml").read_text(encoding="utf-8"))
     try:
-        text = path.read_text(encoding="utf-8")
+        return read_rules(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeError) as error:
         raise BadSetting(f"router.rules: {path} cannot be read: {error}.", field="router.rules") from error
-    return read_rules(text)
+    except BadInput as error:
+        raise BadSetting(f"router.rules: {path}: {error}", field="router.rules") from error
 
 
 def load_secret(settings: Settings) -> bytes:
     """The secret that signs reply addresses: from the settings, else made once and kept beside the store."""
     if settings.secret:
-        if len(settings.secret) < 16:
-            raise BadSetting("secret: expected at least 16 characters.", field="secret")
+        if len(settings.secret) < MIN_SECRET:
+            raise BadSetting(f"secret: expected at least {MIN_SECRET} characters.", field="secret")
         return settings.secret.encode()
     path = data_directory(settings) / "secret"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(32), encoding="ascii")
-    return path.read_bytes().strip()
+    try:
+        if not path.exists():
+            _keep_new_secret(path)
+        kept = path.read_bytes().strip()
+    except OSError as error:
+        raise BadSetting(f"data: {path} cannot be kept: {error.strerror}.", field="data") from error
+    if len(kept) < MIN_SECRET:
+        raise BadSetting(
+            f"data: {path} is broken: put it back from a backup, or remove it to have a new one made.",
+            field="data",
+        )
+    return kept
+
+
+def _keep_new_secret(path: Path) -> None:
+    """Whole or not at all: half a secret, left by a crash, would sign addresses that anybody can forge."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    with new.open("w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32))
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
 
 
 async def make_department(store: Store, department_id: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from agent_ui.rooms import UiSettings
 from channels.chat.settings import ChatSettings
 from channels.email.settings import EmailSettings, RelaySettings
 from crm.errors import BadInput
+from crm.wrong import tell_wrong
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -33,7 +34,7 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where pages, API and chat are served. Port 0 takes any free one."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     port: Port = 8080
 
 
@@ -71,45 +72,53 @@ def read_settings(text: str, environ: Mapping[str, str], *, home: Path = Path())
     """Settings from TOML text, overruled by the environment. Raises `BadSetting`."""
     try:
         raw: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadSetting(f"The settings are not TOML: {error}.") from error
     for variable, path in ENVIRONMENT.items():
-        value = environ.get(variable, "")
-        if value and (len(path) == 1 or path[0] in raw or path[0] == "http"):
-            table = raw
-            for name in path[:-1]:
-                table = table.setdefault(name, {})
-            table[path[-1]] = _number(variable, value) if path[-1] == "port" else value
+        if value := environ.get(variable, ""):
+            _overrule(raw, path, _number(variable, value) if path[-1] == "port" else value)
     raw.setdefault("home", str(home))
     try:
-        return msgspec.convert(raw, Settings)
+        return _rooted(msgspec.convert(raw, Settings))
     except msgspec.ValidationError as error:
-        raise _named(error) from error
-    except BadInput as error:
-        raise BadSetting(str(error), field=error.field) from error
+        wrong = tell_wrong(error)
+        raise BadSetting(f"{wrong.field or 'settings'}: {wrong.said}.", field=wrong.field) from error
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     """Settings of that file. Raises `BadSetting`, also when it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors put a mark before the first line
     except (OSError, UnicodeError) as error:
         raise BadSetting(f"The settings file {path} cannot be read: {error}.") from error
     return read_settings(text, environ, home=path.resolve().parent)
 
 
+def _rooted(settings: Settings) -> Settings:
+    """The settings with their files where they are, wherever the program is started."""
+    if settings.email is None:
+        return settings
+    files = {
+        name: str(Path(settings.home, path))
+        for name in ("tls_certificate", "tls_key")
+        if (path := getattr(settings.email, name))
+    }
+    return msgspec.structs.replace(settings, email=msgspec.structs.replace(settings.email, **files))
+
+
+def _overrule(raw: dict[str, Any], path: Sequence[str], value: str | int) -> None:
+    """Put the value where the path leads. A channel that the file does not turn on stays off."""
+    *tables, name = path
+    inner: object = raw
+    for table in tables:
+        if table != "http" and table not in raw:
+            return
+        inner = raw.setdefault(table, {})
+    if isinstance(inner, dict):  # reading will say that it should be a table
+        inner[name] = value
+
+
 def _number(variable: str, value: str) -> int:
-    if not re.fullmatch(r"\d{1,5}", value):
+    if not re.fullmatch(r"[0-9]{1,5}", value):
         raise BadSetting(f"{variable} is {value!r}: expected a port number, 0 to 65535.", field=variable)
     return int(value)
-
-
-def _named(error: msgspec.ValidationError) -> BadSetting:
-    """A message such as `Expected `int`, got `str` - at `$.http.port`` with the name put first."""
-    said, _, path = str(error).partition(" - at `$")
-    name = path.rstrip("`").lstrip(".")
-    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", said)
-    if unknown:
-        full = f"{name}.{unknown[1]}".lstrip(".")
-        return BadSetting(f"{full}: there is no setting of this name.", field=full)
-    return BadSetting(f"{name or 'settings'}: {said[:1].lower()}{said[1:]}.", field=name)

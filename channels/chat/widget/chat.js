@@ -224,7 +224,7 @@ class Chat {
   answeredBy(agent) {
     const before = this.standing.agent?.name;
     this.stands({ agent: agent.name ? agent : null, closed: false });
-    if (agent.name && agent.name !== before) this.note("joined", { name: agent.name });
+    if (agent.present && agent.name && agent.name !== before) this.note("joined", { name: agent.name });
   }
 
   ended() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from router.live import Event, Live
 from router.plan import case_event, contact_event
 from router.ways import REACHES, Way, ways_to_answer
 
-ATTEMPTS = 8
+ATTEMPTS = 40
 """How often an act is made anew when a contact came into the case meanwhile."""
 
 KEPT_REFERENCES = 20
@@ -215,7 +216,9 @@ class Casework:
 
     async def _act(self, case_id: str, by: Employee, act: Callable[[Case, Act], Change]) -> Case:
         """Read, change, commit; anew when a contact came meanwhile, since that must not spoil the act."""
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            # Contacts that pour into the case are committed together, some milliseconds apart.
+            await asyncio.sleep(min(attempt, 10) * 0.002)
             case = await self._read(case_id)
             change = act(case, Act(by, self._clock(), self._new_id))
             if change.case is case and not change.entries:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from math import inf
 
 import msgspec
 from aiohttp import web
@@ -56,6 +57,7 @@ class _Stream:
         self._response = response
         self._page = page
         self._status: Status = "ready"
+        self._writing_since = inf
         self._encode: Callable[[Event], bytes] = visit.request.app[WIRES].encode
         self._watched = frozenset(visit.request.query.get("watch", "").split(",")[:WATCHED]) - {""}
 
@@ -88,13 +90,14 @@ class _Stream:
         beaten = loop.time() - BEAT
         while True:
             transport = self._visit.request.transport
-            if transport is None or transport.is_closing():
+            if transport is None or transport.is_closing() or loop.time() - self._writing_since > WRITE_LIMIT:
                 raise _Gone
-            if loop.time() - beaten >= BEAT:
+            if loop.time() - beaten >= BEAT and self._writing_since == inf:
                 beaten = loop.time()
                 await self._require_session()
                 await self._live.arrive(self._visit.me.id, self._page, self._status)
-                await self._write(_message("beat", events.seq))
+                async with asyncio.timeout(WRITE_LIMIT):
+                    await self._write(_message("beat", events.seq))
             await asyncio.sleep(LOOK)
 
     async def _require_session(self) -> None:
@@ -119,8 +122,10 @@ class _Stream:
                 pass  # somebody else's last page closed and made him offline: this one says otherwise
 
     async def _write(self, message: bytes) -> None:
-        async with asyncio.timeout(WRITE_LIMIT):
-            await self._response.write(message)
+        # The beat looks how long it takes: a timer for each event would cost as much as the event.
+        self._writing_since = asyncio.get_running_loop().time()
+        await self._response.write(message)
+        self._writing_since = inf
 
 
 async def stream_events(visit: Visit) -> web.StreamResponse:

@@ -189,6 +189,7 @@ async def test_a_browser_that_takes_no_bytes_is_let_go(
     site: Site, anna: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent_ui.events.WRITE_LIMIT", 0.2)
+    monkeypatch.setattr("agent_ui.events.LOOK", 0.05)
     async with anna.session.get("/events", params={"page": "p1"}):  # and never reads
         big = {"why": "x" * 60_000}
         event = Event(kind="case", at=MONDAY_NOON, department_id="front-desk", data=big)

@@ -217,8 +217,8 @@ class Casework:
     async def _act(self, case_id: str, by: Employee, act: Callable[[Case, Act], Change]) -> Case:
         """Read, change, commit; anew when a contact came meanwhile, since that must not spoil the act."""
         for attempt in range(ATTEMPTS):
-            # Contacts that pour into the case are committed together, some milliseconds apart.
-            await asyncio.sleep(min(attempt, 10) * 0.002)
+            if attempt:  # contacts that pour into the case are committed together, some milliseconds apart
+                await asyncio.sleep(min(attempt, 10) * 0.002)
             case = await self._read(case_id)
             change = act(case, Act(by, self._clock(), self._new_id))
             if change.case is case and not change.entries:

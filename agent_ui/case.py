@@ -60,7 +60,7 @@ async def send_items(visit: Visit) -> web.Response:
     found = await find_items(visit, contacts=contacts, entries=entries, customer_id=opened.customer.id)
     if not _shows_everything(visit):
         found = [item for item in found if item.case_id == opened.case.id]
-    shown = await show_items(visit, found, case_id=opened.case.id)
+    shown = await show_items(visit, found, case=opened.case)
     return visit.fragment("timeline.html", timeline=shown, earlier="", case=opened.case)
 
 
@@ -117,7 +117,7 @@ async def _timeline_values(visit: Visit, opened: OpenCase, *, before: str = "") 
         page = await read_timeline(store, opened.customer.id, before=before, limit=PAGE)
     else:
         page = await read_case_timeline(store, opened.case.id, before=before, limit=PAGE)
-    shown: ShownTimeline = await show_items(visit, page.items, case_id=opened.case.id)
+    shown: ShownTimeline = await show_items(visit, page.items, case=opened.case)
     return {"timeline": shown, "earlier": page.more, "case": opened.case}
 
 

@@ -102,7 +102,7 @@ async def forget_address(visit: Visit) -> web.Response:
 async def _timeline(visit: Visit, customer: Customer) -> dict[str, object]:
     before = visit.request.query.get("before", "")
     page = await read_timeline(visit.rooms.store, customer.id, before=before, limit=PAGE)
-    shown = await show_items(visit, page.items, case_id="")
+    shown = await show_items(visit, page.items, case=None)
     return {"timeline": shown, "earlier": page.more, "customer": customer}
 
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from agent_ui.assets import read_assets
 from agent_ui.drawings import channel_icon, is_previewed
 from agent_ui.labels import LABELS
-from agent_ui.prose import linkify, spaced_number
+from agent_ui.prose import excerpt, linkify, spaced_number
 from agent_ui.speaker import Speaker
 from agent_ui.words import LANGUAGES, words_in
 
@@ -69,7 +69,9 @@ def _environment(language: str, product: str) -> Environment:
         is_previewed=is_previewed,
         words_for_browser=_as_data_block(words.for_browser),
     )
-    environment.filters.update(linkify=linkify, spaced_number=spaced_number, label=_labeller(words.gettext))
+    environment.filters.update(
+        linkify=linkify, excerpt=excerpt, spaced_number=spaced_number, label=_labeller(words.gettext)
+    )
     return environment
 
 

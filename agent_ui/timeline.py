@@ -14,6 +14,7 @@ from crm.case import Assigned, Case, Note
 from crm.collections import CASES, CONTACTS, ENTRIES
 from crm.contact import Contact
 from router.history import TimelineItem, happened_at
+from router.joining import bare_subject
 
 RANKS = {"Opened": 1, "Reopened": 1, "TransferAnswered": 2, "Assigned": 3, "Decision": 4, "Closed": 5}
 """What one act brought about at one moment, in the order of cause and effect."""
@@ -22,7 +23,8 @@ RANKS = {"Opened": 1, "Reopened": 1, "TransferAnswered": 2, "Assigned": 3, "Deci
 class Shown(NamedTuple):
     """One thing that happened. `mark` is short and stays the same: scripts find the element by it.
 
-    `place` compares as the items do. `elsewhere` is its case when that is not the one the page is about.
+    `place` compares as the items do. `subject` is empty where it only repeats that
+    of the case; `elsewhere` is its case when that is not the one the page is about.
     """
 
     item: TimelineItem
@@ -30,24 +32,25 @@ class Shown(NamedTuple):
     place: str
     kind: str
     icon: str
+    subject: str
     elsewhere: Case | None
 
 
 class ShownTimeline(NamedTuple):
-    """Items, oldest first, with the names they need and whose case the page is about."""
+    """Items, oldest first, with the names they need."""
 
     items: list[Shown]
     names: Names
-    case_id: str
 
 
-async def show_items(visit: Visit, items: Iterable[TimelineItem], *, case_id: str) -> ShownTimeline:
-    """Items in any order, put in theirs."""
+async def show_items(visit: Visit, items: Iterable[TimelineItem], *, case: Case | None) -> ShownTimeline:
+    """Items in any order, put in theirs. `case` is the one the page is about, if it is about one."""
     ordered = sorted(items, key=_place)
-    others = {item.case_id for item in ordered if item.case_id and item.case_id != case_id}
+    here = case.id if case else ""
+    others = {item.case_id for item in ordered if item.case_id and item.case_id != here}
     cases = await visit.rooms.store.get_many(CASES, others)
     names = await read_names(visit.rooms.store, visit.speaker, employees=_employees(ordered))
-    return ShownTimeline([_shown(item, cases.get(item.case_id)) for item in ordered], names, case_id)
+    return ShownTimeline([_shown(item, case, cases.get(item.case_id)) for item in ordered], names)
 
 
 async def find_items(
@@ -65,13 +68,15 @@ def _employees(items: Iterable[TimelineItem]) -> set[str]:
     return ids | {item.assignee_id for item in items if isinstance(item, Assigned)}
 
 
-def _shown(item: TimelineItem, elsewhere: Case | None) -> Shown:
+def _shown(item: TimelineItem, here: Case | None, elsewhere: Case | None) -> Shown:
+    of = elsewhere or here
     return Shown(
         item=item,
         mark=sha256(item.id.encode()).hexdigest()[:16],
         place=_place(item),
         kind=_kind(item),
         icon=channel_icon(item.channel) if isinstance(item, Contact) else ENTRY_ICONS[type(item).__name__],
+        subject=_own_subject(item, of) if of and isinstance(item, Contact) else "",
         elsewhere=elsewhere,
     )
 
@@ -81,6 +86,13 @@ def _place(item: TimelineItem) -> str:
     moment = round(happened_at(item).timestamp() * 1_000_000)
     cause = RANKS.get(type(item).__name__, 0)
     return f"{moment:018d} {cause} {item.id}"
+
+
+def _own_subject(contact: Contact, case: Case) -> str:
+    """The subject of a letter that says something else than its case does; others have none worth showing."""
+    if contact.channel not in ("email", "letter", "fax"):
+        return ""
+    return "" if bare_subject(contact.subject) == bare_subject(case.subject) else contact.subject
 
 
 def _kind(item: TimelineItem) -> str:

@@ -16,7 +16,8 @@ export function shortcut(keys, name, action) {
 // The letter of a key wherever it stands: with a Russian layout "r" gives "к", and its code is still KeyR.
 function letter(event) {
   if (/^Key[A-Z]$/.test(event.code) && !/^[a-z]$/i.test(event.key)) return event.code[3].toLowerCase();
-  if (event.code === "Slash" && [".", ",", "/", "?"].includes(event.key)) return event.shiftKey ? "?" : "/";
+  if (event.code === "Slash" && event.key === ".") return "/";
+  if (event.code === "Slash" && event.key === ",") return "?";
   return event.key.length === 1 ? event.key.toLowerCase() : event.key;
 }
 

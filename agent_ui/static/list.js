@@ -2,7 +2,7 @@
 
 import { shortcut } from "./keys.js";
 import { on } from "./live.js";
-import { fetchHtml, Refusal } from "./net.js";
+import { attempt, fetchHtml, Refusal } from "./net.js";
 import { gettext } from "./words.js";
 
 const SEEN = "seen-contacts";
@@ -124,27 +124,44 @@ export async function readList(query, { keepScroll = false } = {}) {
 }
 
 let ends = null;
-// The next page is read when the end of this one comes into view.
+
+async function readMore(more) {
+  const fresh = await fetchHtml(`/fragments/list?${rows().dataset.query}&after=${encodeURIComponent(more.dataset.more)}`);
+  let came = 0;
+  for (const row of fresh.querySelectorAll("[data-case]")) {
+    if (document.querySelector(`#rows [data-case="${CSS.escape(row.dataset.case)}"]`)) row.remove();
+    else came += 1;
+  }
+  more.replaceWith(fresh);
+  settle();
+  return came;
+}
+
+// The next page is read when the end of this one comes into view. After one in which the filters left
+// nothing it waits to be asked: the next hit may be far away.
 function watchEnd() {
   ends?.disconnect();
   const more = rows().querySelector("[data-more]");
   if (!more) return;
-  ends = new IntersectionObserver(async ([entry]) => {
+  const read = () => attempt(async () => ((await readMore(more)) ? watchEnd() : watchClick()));
+  ends = new IntersectionObserver(([entry]) => {
     if (!entry.isIntersecting) return;
     ends.disconnect();
-    try {
-      const fresh = await fetchHtml(`/fragments/list?${rows().dataset.query}&after=${encodeURIComponent(more.dataset.more)}`);
-      for (const row of fresh.querySelectorAll("[data-case]"))
-        if (document.querySelector(`#rows [data-case="${CSS.escape(row.dataset.case)}"]`)) row.remove();
-      more.replaceWith(fresh);
-      settle();
-      watchEnd();
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      setTimeout(watchEnd, 3000);
-    }
+    read();
   }, { root: body, rootMargin: "400px" });
   ends.observe(more);
+  watchClick();
+}
+
+function watchClick() {
+  const more = rows().querySelector("[data-more]");
+  more?.querySelector("a").addEventListener("click", (event) => {
+    event.preventDefault();
+    attempt(async () => {
+      await readMore(more);
+      watchEnd();
+    }, more);
+  });
 }
 
 function step(by) {

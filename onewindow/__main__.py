@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
@@ -44,7 +45,7 @@ def main() -> None:
         cli(prog_name="onewindow", standalone_mode=True)
     except* OnewindowError as errors:
         for error in _leaves(errors):
-            problems.print(f"[bold red]onewindow:[/] {error}", highlight=False, markup=True)
+            problems.print(f"[bold red]onewindow:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
@@ -98,10 +99,10 @@ def check(config: Path) -> None:
     """Say what is wrong with a configuration, without starting anything."""
     findings = check_installation(_settings(config))
     for finding in findings:
-        problems.print(f"[bold red]wrong:[/] {finding}", highlight=False)
+        problems.print(f"[bold red]wrong:[/] {escape(finding)}", highlight=False, soft_wrap=True)
     if findings:
         sys.exit(1)
-    out.print(f"{config}: all is well", highlight=False)
+    out.print(f"{config}: all is well", highlight=False, markup=False, soft_wrap=True)
 
 
 @cli.group()
@@ -146,11 +147,16 @@ def dead_letters() -> None:
 @dead_letters.command("list")
 @config_option
 def dead_letters_list(config: Path) -> None:
-    """List those that wait, oldest first."""
+    """List those that wait, oldest first: as a table, or one a line for another program."""
     letters = run(tell(_settings(config), "list_dead_letters"))["dead_letters"]
-    table = Table("id", "since", "channel", "attempts", "reason")
+    columns = ("id", "at", "channel", "attempts", "reason")
+    if not out.is_terminal:
+        for letter in letters:
+            click.echo("\t".join(letter[column] for column in columns))
+        return
+    table = Table(*columns)
     for letter in letters:
-        table.add_row(letter["id"], letter["at"], letter["channel"], letter["attempts"], letter["reason"])
+        table.add_row(*(escape(letter[column]) for column in columns))
     out.print(table if letters else "No dead letters.")
 
 
@@ -185,7 +191,7 @@ def backup(config: Path, to: Path) -> None:
         copy_store(
             source, to, progress=lambda done, total: progress.update(task, completed=done, total=total)
         )
-    out.print(f"{to}: {to.stat().st_size} bytes", highlight=False)
+    out.print(f"{to}: {to.stat().st_size} bytes", highlight=False, markup=False, soft_wrap=True)
 
 
 @cli.command()

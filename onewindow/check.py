@@ -7,13 +7,13 @@ import socket
 from pathlib import Path
 
 from crm.errors import BadInput
-from onewindow.core import load_rules
+from onewindow.core import load_rules, load_secret
 from onewindow.settings import Settings
 
 
 def check_installation(settings: Settings) -> list[str]:
     """Sentences, each naming a setting and what was expected; none when all is well."""
-    findings = [*_rules(settings), *_data(settings), *_files(settings), *_ports(settings)]
+    findings = [*_rules(settings), *_data(settings), *_secret(settings), *_files(settings), *_ports(settings)]
     if settings.email is None and settings.chat is None:
         findings.append("email, chat: no channel is set up: add a table [email] or [chat]")
     if settings.email and not settings.email.addresses and not settings.email.domains:
@@ -40,6 +40,16 @@ def _data(settings: Settings) -> list[str]:
         return [f"data: {there} is a file: expected a directory"]
     if not os.access(there, os.W_OK | os.X_OK):
         return [f"data: {there} cannot be written to by this user"]
+    return []
+
+
+def _secret(settings: Settings) -> list[str]:
+    if not settings.secret:
+        return []  # one is made at the start
+    try:
+        load_secret(settings)
+    except BadInput as error:
+        return [str(error)]
     return []
 
 
@@ -70,4 +80,6 @@ def _ports(settings: Settings) -> list[str]:
                 probe.bind((host, port))
             except OSError as error:
                 findings.append(f"{name}: cannot listen on {host}:{port}: {error.strerror}")
+    if len(wanted) > len({(host, port or name) for name, host, port in wanted}):
+        findings.append(f"email.port: expected another than http.port, which is {settings.http.port} too")
     return findings

@@ -51,7 +51,14 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         known = _Departments(store)
         await known.refresh()
         walk = Walk(store, book, known, clock=now, new_id=new_id, region=settings.router.region)
-        intake = Intake(store, walk, live, size=settings.router.queue, batch=settings.router.batch)
+        intake = Intake(
+            store,
+            walk,
+            live,
+            size=settings.router.queue,
+            batch=settings.router.batch,
+            spacing=settings.router.spacing_ms / 1000,
+        )
         async with asyncio.TaskGroup() as tasks:
             refreshing = tasks.create_task(known.refresh_forever(), name="departments: refreshing")
             async with intake.running():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -23,11 +22,6 @@ class Running(NamedTuple):
     process: subprocess.Popen[bytes]
     url: str
     took: float  # seconds from the start to the first word
-
-    def kill(self) -> None:
-        """Ends it as a power cut would."""
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(PATIENCE)
 
 
 def command(*arguments: str) -> list[str]:
@@ -52,40 +46,58 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def start(home: Path, log: Path) -> Running:
-    """Starts the server of the installation in that directory and waits until it says that it serves."""
-    began = time.monotonic()
+def spawn(home: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Starts the server of the installation in that directory."""
     with log.open("ab") as errors:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command("serve", "--config", "onewindow.toml"),
             cwd=home,
             env={**environment(), "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=errors,
         )
+
+
+def start(home: Path, log: Path) -> Running:
+    """Starts the server and waits until it says that it serves."""
+    began = time.monotonic()
+    process = spawn(home, log)
     assert process.stdout is not None
     said = b""
     while not (serves := re.search(rb"serves (http://\S+)", said)):
         ready, _, _ = select.select([process.stdout], [], [], PATIENCE)
         more = os.read(process.stdout.fileno(), 4096) if ready else b""
         if not more:
-            process.kill()
-            process.wait(PATIENCE)
+            kill(process)
             raise AssertionError(f"the server did not start: {log.read_text()[-2000:]}")
         said += more
     return Running(process, serves[1].decode(), time.monotonic() - began)
 
 
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Ends it as a power cut would."""
+    process.kill()
+    process.wait(PATIENCE)
+    if process.stdout:
+        process.stdout.close()
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Asks it to stop, which it must do in order and in time."""
+    process.terminate()
+    try:
+        assert process.wait(PATIENCE) == 0
+    finally:
+        kill(process)
+
+
 @contextmanager
 def serving(home: Path) -> Iterator[Running]:
-    """The server as long as the context is open; at its end it is asked to stop, and must."""
+    """The server as long as the context is open; at its end it is asked to stop, unless a test killed it."""
     server = start(home, home / "server.log")
     try:
         yield server
-        server.process.terminate()
-        assert server.process.wait(PATIENCE) == 0
-    finally:
         if server.process.poll() is None:
-            server.kill()
-        if server.process.stdout:
-            server.process.stdout.close()
+            stop(server.process)
+    finally:
+        kill(server.process)

@@ -59,6 +59,7 @@ CONTACTS: Collection[Contact] = Collection(
         Index(("received_at",)),
     ),
     words=_contact_words,
+    asked_again=False,
 )
 CASES: Collection[Case] = Collection(
     "cases",
@@ -80,6 +81,7 @@ ENTRIES: Collection[Entry] = Collection(
     Entry,
     indexes=(Index(("customer_id", "at")), Index(("case_id", "at")), Index(("employee_id", "at"))),
     words=_entry_words,
+    asked_again=False,
 )
 CUSTOMERS: Collection[Customer] = Collection(
     "customers",
@@ -112,6 +114,7 @@ AUDIT: Collection[AuditRecord] = Collection(
         Index(("customer_id", "at")),
         Index(("object_id", "at")),
     ),
+    asked_again=False,
 )
 DEAD_LETTERS: Collection[DeadLetter] = Collection(
     "dead_letters", DeadLetter, indexes=(Index(("state", "at")), Index(("channel", "at")))

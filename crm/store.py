@@ -29,6 +29,8 @@ class Index(NamedTuple):
 class Collection(Generic[R]):
     """Records of one kind. `type` may be a tagged union; `words` gives what search finds a record by.
 
+    `asked_again` is false where a new record is seldom read soon: a store need not keep it at hand.
+
     Fields named in `indexes` are scalars; a datetime is compared as a moment. Only those may be used
     in `find`, `aggregate` and `order`.
     """
@@ -40,11 +42,13 @@ class Collection(Generic[R]):
         *,
         indexes: Sequence[Index] = (),
         words: Callable[[R], str] | None = None,
+        asked_again: bool = True,
     ) -> None:
         self.name = name
         self.type = type
         self.indexes = tuple(indexes)
         self.words = words
+        self.asked_again = asked_again
         self.fields = tuple(dict.fromkeys(field for index in indexes for field in index.fields))
         self._encoder = msgspec.json.Encoder()
         self._decoder: msgspec.json.Decoder[R] = msgspec.json.Decoder(type)

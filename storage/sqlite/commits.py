@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -14,6 +13,7 @@ from crm.errors import StoreDown
 from storage.sqlite.cache import RecordCache
 from storage.sqlite.file import MEBIBYTE
 from storage.sqlite.giving_way import GivingWay
+from storage.sqlite.hand import Done, Hand
 from storage.sqlite.indexing import AT_ONCE as INDEXED_AT_ONCE
 from storage.sqlite.writer import Change, Group, Pending, Writer
 
@@ -28,14 +28,13 @@ GROUP_BYTES = 4 * MEBIBYTE
 LARGE = MEBIBYTE
 """A commit of more bytes goes alone, and small ones go between two such: nobody waits behind many files."""
 
-CHECKPOINT_BYTES = 8 * MEBIBYTE
 INDEX_WHEN_QUIET = 0.2
 INDEX_AGAIN = 5.0
 
 
 class CommitQueue:
-    """Lives on the event loop. One job at a time runs in the writer's thread: a group of commits, a batch of
-    words for the search index, or a checkpoint; the last two never hold back an acknowledgement.
+    """Lives on the event loop. One job at a time runs in the writer's thread: a group of commits, or a batch
+    of words for the search index, which never holds back an acknowledgement.
     """
 
     def __init__(self, writer: Writer, cache: RecordCache, *, patience: float) -> None:
@@ -43,11 +42,10 @@ class CommitQueue:
         self._cache = cache
         self._patience = patience
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store writer")
+        self._hand = Hand("store writer")
         self._small: deque[Pending] = deque()
         self._large: deque[Pending] = deque()
         self._waiting_bytes = 0
-        self._since_checkpoint = 0
         self._busy = False
         self._giving_way = GivingWay(self._loop)
         self._stuck = False
@@ -87,10 +85,7 @@ class CommitQueue:
             return
         waiting = bool(self._small or self._large)
         unindexed = self._writer.unindexed
-        if self._since_checkpoint > CHECKPOINT_BYTES:
-            self._since_checkpoint = 0
-            self._run(self._writer.checkpoint, self._tended)
-        elif self._must_index(unindexed) and not (waiting and self._just_indexed):
+        if self._must_index(unindexed) and not (waiting and self._just_indexed):
             self._index()
         elif waiting:
             self._hand_over()
@@ -105,22 +100,20 @@ class CommitQueue:
             return False
         return unindexed >= (1 if self._settling else INDEXED_AT_ONCE)
 
-    def _run(
-        self, job: Callable[[], T], done: Callable[[asyncio.Future[T]], None], group: Group | None = None
-    ) -> None:
+    def _run(self, job: Callable[[], T], done: Done[T], group: Group | None = None) -> None:
         self._busy = True
         self._idle.clear()
         self._giving_way.begin()
         patience = self._loop.call_later(self._patience, self._give_up, group)
 
-        def finished(result: asyncio.Future[T]) -> None:
+        def finished(outcome: T | Exception) -> None:
             patience.cancel()
             self._giving_way.end()
             self._busy = self._stuck = False
-            done(result)
+            done(outcome)
             self._next()
 
-        self._loop.run_in_executor(self._thread, job).add_done_callback(finished)
+        self._hand.give(job, finished)
 
     def _hand_over(self) -> None:
         self._just_indexed = False
@@ -144,16 +137,14 @@ class CommitQueue:
         # Whoever was cancelled while he waited does not want it any more.
         return [commit for commit in commits if not commit.landed.done()]
 
-    def _landed(self, group: Group, job: asyncio.Future[list[Exception | None]]) -> None:
-        bug = job.exception()
-        outcomes = [bug] * len(group.commits) if bug else job.result()
+    def _landed(self, group: Group, answer: list[Exception | None] | Exception) -> None:
+        outcomes = [answer] * len(group.commits) if isinstance(answer, Exception) else answer
         for commit, outcome in zip(group.commits, outcomes, strict=True):
-            self._since_checkpoint += 3 * commit.size  # what the log takes for it, roughly: pages, not rows
             for change in commit.changes:
-                if outcome is None:
-                    self._cache.put(change.table, change.record, len(change.body))
-                else:
+                if outcome is not None:
                     self._cache.forget(change.table, change.record.id)
+                elif change.replaces or change.table.collection.asked_again:
+                    self._cache.put(change.table, change.record, len(change.body))
             _resolve(commit.landed, outcome)
 
     def _give_up(self, group: Group | None) -> None:
@@ -182,11 +173,10 @@ class CommitQueue:
 
     def _index(self) -> None:
         self._just_indexed = True
-        self._run(self._writer.index_words, self._tended)
+        self._run(self._writer.index_words, self._indexed)
 
-    def _tended(self, job: asyncio.Future[T]) -> None:
+    def _indexed(self, failure: Exception | None) -> None:
         """Upkeep that failed is tried again: search reads what its index lacks from the records meanwhile."""
-        failure = job.exception()
         if failure is not None:
             log.error("upkeep of the store failed", exc_info=failure)
             self._settling, self._resting = False, True
@@ -209,7 +199,7 @@ class CommitQueue:
                 await self._idle.wait()
         except TimeoutError:
             log.error("the store closes while the disk does not answer")
-        self._thread.shutdown(wait=not self._busy, cancel_futures=True)
+        self._hand.rest(wait=not self._busy)
         return not self._busy
 
 

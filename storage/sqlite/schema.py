@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 
 BATCH = 1000
 
+LOG_PAGES = 8192
+"""Pages of the log (32 MB) after which they are moved into the file, each once however often it was written:
+with SQLite's own 1,000 a busy hour would move the same pages again and again."""
+
 LOG_KEPT = 64 * MEBIBYTE
 """What stays of a log that had to grow, as it does during a backup: so much need not be made anew."""
 
@@ -84,6 +88,7 @@ def _bring_up_to_date(db: sqlite3.Connection, path: Path, tables: list[Table[Rec
         raise StoreUnusable(f"{path} belongs to another program: name another data directory.")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
+    db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     db.execute(f"PRAGMA journal_size_limit = {LOG_KEPT}")
     db.execute("BEGIN IMMEDIATE")
     try:

@@ -121,19 +121,18 @@ class SqliteStore:
         await self._commits.settle()
 
     async def _change(self, write: Write) -> Change:
-        """The write with its row worked out; of a replace, which of its columns move."""
+        """The write with its row worked out; of a replace, only the columns that move."""
         table, record = self._table(write.collection), write.record
         if not isinstance(write, Replace):
             if record.version != 1:
                 raise ValueError(f"a new {table.name} record has version {record.version}, not 1")
             return Change(table, record, table.collection.encode(record), table.columns(record), 0)
         stored = msgspec.structs.replace(record, version=record.version + 1)
-        columns = table.columns(stored)
-        known = await self.get(write.collection, record.id)
+        known = self._cache.get(table, record.id) or await self.get(write.collection, record.id)
+        moved = table.all_moved  # as of a conflict, which it most likely is
         if known is not None and known.version == record.version:
-            moved = table.moved(known, stored, columns)
-        else:  # a conflict, most likely
-            moved = table.all_moved
+            moved = table.moved(known, stored)
+        columns = table.columns(stored, moved)
         return Change(table, stored, table.collection.encode(stored), columns, record.version, moved)
 
     async def _read(self, table: Table[R], sql: str, values: Sequence[Any], *, short: bool) -> list[R]:

@@ -69,8 +69,6 @@ class Table(Generic[R]):
         for field in self.fields:
             if field in OWN_COLUMNS or field not in self._types:
                 raise ValueError(f"{self.name} cannot be indexed by {field!r}: no such scalar field")
-        self._moments = tuple(place for place, field in enumerate(self.fields) if self._is_moment(field))
-        self._pick = _picker(self.fields)
         self._sums: dict[str, str] = {}
 
     def _index_name(self, index: Index) -> str:
@@ -80,17 +78,24 @@ class Table(Generic[R]):
     def _is_moment(self, field: str) -> bool:
         return isinstance(self._types[field], msgspec.inspect.DateTimeType)
 
-    def columns(self, record: R) -> tuple[Value, ...]:
-        """The record's indexed fields as its columns hold them."""
-        values = self._pick(record)
-        if not self._moments:
+    def columns(self, record: R, fields: tuple[str, ...] | None = None) -> tuple[Value, ...]:
+        """The record's indexed fields, or those named, as its columns hold them."""
+        pick, moments = self._reading(self.fields if fields is None else fields)
+        values = pick(record)
+        if not moments:
             return values
         changed = list(values)
-        for place in self._moments:
+        for place in moments:
             value = changed[place]
             if value is not None:
                 changed[place] = micros(cast(datetime, value))
-        return cast("tuple[Value, ...]", tuple(changed))
+        return tuple(changed)
+
+    @lru_cache(maxsize=256)  # noqa: B019  # tables live as long as the program
+    def _reading(self, fields: tuple[str, ...]) -> tuple[Callable[[R], tuple[Value, ...]], list[int]]:
+        """How to read those fields of a record, and which of them are moments."""
+        names = tuple(name for name in fields if name != "_n")
+        return _picker(names), [place for place, name in enumerate(names) if self._is_moment(name)]
 
     def value(self, field: str, scalar: Scalar) -> Value:
         """The scalar as the field's column holds it. Raises `BadInput` if nothing is indexed by the field."""
@@ -143,13 +148,13 @@ class Table(Generic[R]):
         """As if every column and the words had changed."""
         return (*self.fields, "_n")
 
-    def moved(self, known: R, stored: R, columns: tuple[Value, ...]) -> tuple[str, ...]:
+    def moved(self, known: R, stored: R) -> tuple[str, ...]:
         """Columns in which a replaced record differs from the known one, and `_n` if its words differ."""
-        before = self.columns(known)
-        moved = tuple(
-            field for field, old, new in zip(self.fields, before, columns, strict=True) if old != new
-        )
-        return moved if self.words(known) == self.words(stored) else (*moved, "_n")
+        pick, _ = self._reading(self.fields)
+        pairs = zip(self.fields, pick(known), pick(stored), strict=True)
+        # A list: this runs for every message of a talk, and most fields are the very same object.
+        moved = [field for field, old, new in pairs if old is not new and old != new]
+        return (*moved, "_n") if self.words(known) != self.words(stored) else tuple(moved)
 
     @lru_cache(maxsize=256)  # noqa: B019  # tables live as long as the program
     def fetch_sql(self, ids: int) -> str:
@@ -157,24 +162,25 @@ class Table(Generic[R]):
         marks = ", ".join("?" * ids)
         return f"SELECT id, version, body FROM {quoted(self.name)} WHERE id IN ({marks})"  # noqa: S608
 
-    @lru_cache(maxsize=256)  # noqa: B019  # tables live as long as the program
-    def insert_sql(self, rows: int) -> str:
+    @lru_cache(maxsize=1024)  # noqa: B019  # tables live as long as the program
+    def insert_sql(self, rows: int, fields: tuple[str, ...] | None = None) -> str:
         """One statement that inserts that many rows. An error rolls the whole transaction back.
 
         Otherwise SQLite would keep a journal of each statement of several rows, at a fifth of its cost.
         """
-        names = ", ".join(quoted(field) for field in self.fields)
-        columns = f"_n, id, version, {names + ', ' if names else ''}body"
-        row = f"({'?, ' * (3 + len(self.fields))}CAST(? AS TEXT))"
+        names = ("_n", "id", "version", *(self.fields if fields is None else fields), "body")
+        columns = ", ".join(map(quoted, names))
+        row = f"({'?, ' * (len(names) - 1)}CAST(? AS TEXT))"
         return f"INSERT OR ROLLBACK INTO {quoted(self.name)} ({columns}) VALUES {', '.join([row] * rows)}"  # noqa: S608
 
     @lru_cache(maxsize=1024)  # noqa: B019
     def update_sql(self, rows: int, moved: tuple[str, ...]) -> str:
         """One statement that replaces that many rows; only indexes that hold a moved column are touched."""
+        fields = tuple(name for name in moved if name != "_n")
         changes = ", ".join(
             f"{quoted(name)} = excluded.{quoted(name)}" for name in ("version", "body", *moved)
         )
-        return f"{self.insert_sql(rows)} ON CONFLICT (id) DO UPDATE SET {changes}"
+        return f"{self.insert_sql(rows, fields)} ON CONFLICT (id) DO UPDATE SET {changes}"
 
 
 def _structs(collection: Collection[R]) -> list[msgspec.inspect.StructType]:

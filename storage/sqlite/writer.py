@@ -190,10 +190,6 @@ class Writer:
         for index, number in reached:
             index.reached(number)
 
-    def checkpoint(self) -> None:
-        """Move what the log holds into the file, so that the log does not grow."""
-        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-
     def close(self) -> None:
         self._db.close()
 

@@ -103,7 +103,7 @@ class _Stream:
     async def _require_session(self) -> None:
         rooms, request = self._visit.rooms, self._visit.request
         token = request.cookies.get(cookie_name(rooms), "")
-        if await find_guest(rooms.store, token, at=rooms.clock(), settings=rooms.settings) is None:
+        if await find_guest(rooms.store, token, at=rooms.clock(), settings=rooms.settings, idle=True) is None:
             await self._write(_message("signed-out", ""))
             raise _Gone
 

@@ -43,15 +43,20 @@ async def open_session(store: Store, employee: Employee, *, at: datetime, settin
     return token
 
 
-async def find_guest(store: Store, token: str, *, at: datetime, settings: UiSettings) -> Guest | None:
-    """Who signed in with this cookie, while the session lasts and he may still come in."""
+async def find_guest(
+    store: Store, token: str, *, at: datetime, settings: UiSettings, idle: bool = False
+) -> Guest | None:
+    """Who signed in with this cookie, while the session lasts and he may still come in.
+
+    `idle` is for what a page asks by itself: it does not count as somebody being there.
+    """
     session = await store.get(SESSIONS, _id_of(token)) if token else None
     if session is None or not is_open(session, at=at, settings=settings):
         return None
     employee = await store.get(EMPLOYEES, session.employee_id)
     if employee is None or not employee.active:
         return None
-    return Guest(employee, await _seen(store, session, at))
+    return Guest(employee, session if idle else await _seen(store, session, at))
 
 
 def is_open(session: Session, *, at: datetime, settings: UiSettings) -> bool:

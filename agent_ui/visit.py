@@ -142,7 +142,8 @@ def speaker_for(request: web.Request, *, language: str = "") -> Speaker:
 async def find_visitor(request: web.Request) -> Guest | None:
     rooms = request.app[ROOMS]
     token = request.cookies.get(cookie_name(rooms), "")
-    return await find_guest(rooms.store, token, at=rooms.clock(), settings=rooms.settings)
+    idle = "X-Idle" in request.headers
+    return await find_guest(rooms.store, token, at=rooms.clock(), settings=rooms.settings, idle=idle)
 
 
 class Form:

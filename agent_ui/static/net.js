@@ -20,8 +20,15 @@ export function toast(text, kind = "") {
   setTimeout(() => item.remove(), kind === "danger" ? 8000 : 4000);
 }
 
+// Nobody has touched this page for a while: what it asks by itself must not keep the session alive.
+const IDLE = 120_000;
+let touched = Date.now();
+for (const sign of ["pointerdown", "pointermove", "keydown", "wheel", "focus"])
+  addEventListener(sign, () => (touched = Date.now()), { passive: true, capture: true });
+
 export async function send(url, { method = "GET", body, signal, keepalive = false } = {}) {
   const headers = { "X-Requested-With": "onewindow" };
+  if (Date.now() - touched > IDLE) headers["X-Idle"] = "1";
   if (method !== "GET") headers["X-CSRF-Token"] = document.body.dataset.csrf;
   let response;
   try {

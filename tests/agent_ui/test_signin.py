@@ -143,6 +143,16 @@ async def test_a_session_left_alone_ends(site: Site) -> None:
         assert (await browser.get("/inbox")).status == 303
 
 
+async def test_what_a_page_asks_by_itself_does_not_keep_the_session_alive(site: Site) -> None:
+    async with site.signed_in("anna") as browser:
+        statuses = []
+        for _ in range(3):
+            site.house.clock.pass_by(minutes=SETTINGS.idle_minutes / 2 - 1)
+            answer = await browser.get("/fragments/counts", headers={**FETCH, "X-Idle": "1"})
+            statuses.append(answer.status)
+        assert statuses == [200, 200, 401]
+
+
 async def test_a_session_ends_after_its_hours_however_busy(site: Site) -> None:
     async with site.signed_in("anna") as browser:
         for _ in range(SETTINGS.session_hours):

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from agent_ui.letters import lay_out, policy
+from agent_ui.heavy import is_too_heavy
+from agent_ui.letters import Letter, lay_out, lay_out_words, policy
 from agent_ui.opening import enter_contact, note_reading
 from agent_ui.visit import Visit, get
 from agent_ui.words import mark
@@ -52,7 +53,10 @@ async def show_letter(visit: Visit) -> web.Response:
     remote = visit.request.query.get("images") == "1"
     html = (await _read(visit, contact.html)).decode("utf-8", "replace")
     pictures = await _inline_pictures(visit, contact)
-    letter = await asyncio.to_thread(lay_out, html, pictures, remote=remote)
+    notice = visit.speaker.say(
+        mark("This letter is too heavy to lay out: here are its words. The whole message can be saved.")
+    )
+    letter = await asyncio.to_thread(_lay_out, html, pictures, contact, notice, remote=remote)
     headers = {
         "Content-Security-Policy": policy(remote=remote),
         "X-Frame-Options": "SAMEORIGIN",
@@ -60,6 +64,15 @@ async def show_letter(visit: Visit) -> web.Response:
         "X-Left-Out": str(letter.left_out),
     }
     return web.Response(text=letter.html, content_type="text/html", headers=headers)
+
+
+def _lay_out(
+    html: str, pictures: Mapping[str, tuple[str, bytes]], contact: Contact, notice: str, *, remote: bool
+) -> Letter:
+    if is_too_heavy(html):
+        words = "\n\n".join(filter(None, (contact.text, contact.signature, contact.quoted)))
+        return lay_out_words(notice, words)
+    return lay_out(html, pictures, remote=remote)
 
 
 def read_picture_type(content: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
+from html import escape
 from typing import NamedTuple
 
 import nh3
@@ -58,7 +59,7 @@ LOOK = (
     "html{color-scheme:light}body{margin:0;padding:12px;background:#fff;color:#1a212c;"
     "font:14px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}img{max-width:100%;height:auto}"
     "table{max-width:100%}blockquote{margin:8px 0;padding-left:12px;"
-    "border-left:3px solid #c6ccd6;color:#566172}"
+    "border-left:3px solid #c6ccd6;color:#566172}.words{white-space:pre-wrap}"
 )
 
 
@@ -103,8 +104,17 @@ def lay_out(html: str, pictures: Mapping[str, tuple[str, bytes]], *, remote: boo
         set_tag_attribute_values={"a": {"target": "_blank"}},
         strip_comments=True,
     )
+    return Letter(_page(clean), left_out)
+
+
+def lay_out_words(notice: str, text: str) -> Letter:
+    """The words alone, for a letter that cannot be laid out, below a notice that says so."""
+    return Letter(_page(f'<p><b>{escape(notice)}</b></p><div class="words">{escape(text)}</div>'), 0)
+
+
+def _page(body: str) -> str:
     head = f'<head><meta charset="utf-8"><style>{LOOK}</style></head>'
-    return Letter(f"<!doctype html><html>{head}<body>{clean}</body></html>", left_out)
+    return f"<!doctype html><html>{head}<body>{body}</body></html>"
 
 
 def policy(*, remote: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import aiohttp
@@ -331,6 +332,28 @@ async def test_a_letter_is_shown_in_a_frame_that_runs_nothing(site: Site, anna: 
     assert shown.headers["X-Left-Out"] == "1"
     assert "default-src 'none'" in shown.headers["Content-Security-Policy"]
     assert shown.headers["X-Frame-Options"] == "SAMEORIGIN"
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "".join(f"<p><b id={n}>x" for n in range(1_000)),
+        "<div>" * 50_000,
+        "<div " + " ".join(f"a{n}" for n in range(100_000)) + ">x",
+        "".join(f'<p><b title=">{"y" * 1_000}{n}">x' for n in range(500)),
+    ],
+    ids=["formatting opened again and again", "nesting", "attributes", "hidden length"],
+)
+async def test_a_letter_made_to_explode_is_shown_as_its_words(site: Site, anna: Browser, bomb: str) -> None:
+    html = bomb.encode()
+    arrival = an_arrival(text="Здравствуйте <b>", html=blob_id(html), blobs={blob_id(html): html})
+    receipt = await site.house.intake.accept(arrival)
+    began = time.monotonic()
+    shown = await anna.get("/contacts/letter", params={"id": receipt.contact_id})
+    assert time.monotonic() - began < 5
+    assert "Здравствуйте &lt;b&gt;" in shown.text
+    assert "too heavy" in shown.text or "слишком тяж" in shown.text
+    assert len(shown.text) < 5_000
 
 
 async def test_customers_words_never_become_elements(site: Site, anna: Browser) -> None:

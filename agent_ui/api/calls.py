@@ -206,6 +206,8 @@ async def tell_problems(request: web.Request, handler: Handler) -> web.StreamRes
         return problem(503, "again_later", "Nothing can be kept just now: try again.")
     except web.HTTPException as error:
         return problem(error.status, "http", error.reason)
+    except web.RequestPayloadError:
+        return problem(400, "bad_input", "The body is cut off, or not encoded as it says.", field="body")
     except ConnectionError:
         raise  # the caller hung up
     except Exception as error:  # noqa: BLE001 - this border is where a bug of ours becomes an answer

@@ -20,6 +20,8 @@ from router.ways import Way
 
 PAGE = 50
 ASKED_AT_ONCE = 60
+LATEST = 12
+"""Items read again when a case changed: what the router did to it comes without a name."""
 
 
 async def show_case(visit: Visit) -> web.Response:
@@ -53,15 +55,17 @@ async def send_earlier(visit: Visit) -> web.Response:
 
 
 async def send_items(visit: Visit) -> web.Response:
-    """Items that came or changed: the script puts each into its place."""
+    """Items that came or changed, and the latest ones: the script puts each into its place."""
     opened = await enter_case(visit, visit.request.match_info["case"])
     query = visit.request.query
     contacts, entries = query.getall("contact", [])[:ASKED_AT_ONCE], query.getall("entry", [])[:ASKED_AT_ONCE]
     found = await find_items(visit, contacts=contacts, entries=entries, customer_id=opened.customer.id)
     if not _shows_everything(visit):
         found = [item for item in found if item.case_id == opened.case.id]
-    shown = await show_items(visit, found, case=opened.case)
-    return visit.fragment("timeline.html", timeline=shown, earlier="", case=opened.case)
+    asked = {item.id for item in found}
+    latest = (await _read_page(visit, opened, limit=LATEST)).items if "latest" in query else ()
+    shown = await show_items(visit, {item.id: item for item in (*latest, *found)}.values(), case=opened.case)
+    return visit.fragment("timeline.html", timeline=shown, earlier="", case=opened.case, asked=asked)
 
 
 async def say_reason(visit: Visit) -> web.Response:
@@ -112,11 +116,7 @@ async def _card_values(visit: Visit, opened: OpenCase, timeline: Timeline) -> di
 
 
 async def _timeline_values(visit: Visit, opened: OpenCase, *, before: str = "") -> dict[str, object]:
-    store = visit.rooms.store
-    if _shows_everything(visit):
-        page = await read_timeline(store, opened.customer.id, before=before, limit=PAGE)
-    else:
-        page = await read_case_timeline(store, opened.case.id, before=before, limit=PAGE)
+    page = await _read_page(visit, opened, before=before)
     shown: ShownTimeline = await show_items(visit, page.items, case=opened.case)
     return {"timeline": shown, "earlier": page.more, "case": opened.case}
 
@@ -130,6 +130,13 @@ async def send_ways(visit: Visit) -> web.Response:
 async def _ways(visit: Visit, opened: OpenCase) -> list[tuple[str, Way]]:
     ways = await visit.rooms.casework.ways_to_answer(opened.case)
     return [(way_mark(way), way) for way in ways]
+
+
+async def _read_page(visit: Visit, opened: OpenCase, *, before: str = "", limit: int = PAGE) -> Timeline:
+    store = visit.rooms.store
+    if _shows_everything(visit):
+        return await read_timeline(store, opened.customer.id, before=before, limit=limit)
+    return await read_case_timeline(store, opened.case.id, before=before, limit=limit)
 
 
 def _shows_everything(visit: Visit) -> bool:

@@ -49,7 +49,7 @@ class Visit:
 
     def page(self, template: str, **values: object) -> web.Response:
         """A whole page inside the frame. It knows from which event on it must listen."""
-        framed = {"seq": self.seq, "sections": sections_for(self.me.role), **values}
+        framed = {"sections": sections_for(self.me.role), **values}
         return html(self._render(template, framed))
 
     def fragment(self, template: str, **values: object) -> web.Response:
@@ -66,6 +66,7 @@ class Visit:
         always = {
             "me": self.me,
             "csrf": self.session.csrf,
+            "seq": self.seq,
             "path": self.request.path,
             "theme": read_theme(self.request),
         }

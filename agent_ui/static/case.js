@@ -9,15 +9,18 @@ import { gettext } from "./words.js";
 const pane = () => document.querySelector("#case-pane[data-case]");
 const stream = () => document.getElementById("stream");
 let open = null; // { id, customer, history, composer }
-let wanted = { contact: new Set(), entry: new Set() };
-let timers = {};
+const nothing = () => ({ contact: new Set(), entry: new Set(), latest: false });
+let wanted = nothing();
+const timers = {};
 let typingTimer = 0;
 
 const later = (name, work, wait) => {
-  clearTimeout(timers[name]);
-  timers[name] = setTimeout(() => work().catch((error) => {
-    if (!(error instanceof Refusal)) throw error;
-  }), wait);
+  timers[name] ||= setTimeout(() => {
+    timers[name] = 0;
+    if (open) work().catch((error) => {
+      if (!(error instanceof Refusal)) throw error;
+    });
+  }, wait);
 };
 
 const nearEnd = (place) => place.scrollHeight - place.scrollTop - place.clientHeight < 120;
@@ -28,7 +31,8 @@ const history = () => (open.history === "all" ? "history=all" : "");
 async function readItems() {
   const query = new URLSearchParams(history());
   const asked = wanted;
-  wanted = { contact: new Set(), entry: new Set() };
+  wanted = nothing();
+  if (asked.latest) query.set("latest", "1");
   for (const kind of ["contact", "entry"]) asked[kind].forEach((id) => query.append(kind, id));
   const id = open.id;
   try {
@@ -36,6 +40,7 @@ async function readItems() {
     if (open?.id === id) putItems(fresh);
   } catch (error) {
     for (const kind of ["contact", "entry"]) asked[kind].forEach((one) => wanted[kind].add(one));
+    wanted.latest ||= asked.latest;
     throw error;
   }
 }
@@ -49,7 +54,7 @@ function putItems(fresh) {
     const old = document.getElementById(item.id);
     readyWords(item);
     if (old) {
-      old.replaceWith(item);
+      if (item.dataset.changed !== undefined) old.replaceWith(item);
       continue;
     }
     const before = timeline.querySelector(".earlier");
@@ -103,7 +108,9 @@ function onEvent(event) {
   if (here || (his && open.history === "all")) {
     if (event.contact_id) wanted.contact.add(event.contact_id);
     if (event.data?.entry_id) wanted.entry.add(event.data.entry_id);
-    if (wanted.contact.size || wanted.entry.size) later("items", readItems, 60);
+    // What the router did to a case (offered it, reopened it) is told as a change of the case.
+    if (event.kind === "case") wanted.latest = true;
+    if (wanted.contact.size || wanted.entry.size || wanted.latest) later("items", readItems, 60);
   }
   if (here && event.kind === "case") later("head", readHead, 120);
   if (here && event.kind === "contact") later("ways", readWays, 400);
@@ -179,17 +186,17 @@ export function enterCase(readAt) {
   open = null;
   const place = pane();
   if (!place) {
-    watch();
+    watch([]);
     return;
   }
   open = { id: place.dataset.case, customer: place.dataset.customer, history: place.dataset.history };
   open.composer = new Composer(open.id, say);
-  wanted = { contact: new Set(), entry: new Set() };
+  wanted = nothing();
   readyWords(place);
   showDays(document.getElementById("timeline"));
   toEnd(stream());
   watchEarlier();
-  watch(open.id, open.customer);
+  watch([open.id, open.customer], place.dataset.seq);
   since(readAt).forEach(onEvent);
   say(open.composer.doing);
   readViewers().catch(() => {});

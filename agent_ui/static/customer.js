@@ -20,6 +20,7 @@ async function readEarlier(more) {
 
 // The newest page anew: what is there already stays as it is.
 async function refresh() {
+  timer = 0;
   try {
     const fresh = await fetchHtml(`/customers/${page.dataset.customer}/earlier`);
     for (const item of [...fresh.querySelectorAll(".item")]) {
@@ -40,11 +41,10 @@ if (timeline) {
   readyWords(timeline);
   showDays(timeline);
   stream.scrollTop = stream.scrollHeight;
-  watch(page.dataset.customer);
+  watch([page.dataset.customer]);
   on("contact entry case customer delivery reset", (event) => {
     if (event.kind !== "reset" && event.customer_id !== page.dataset.customer) return;
-    clearTimeout(timer);
-    timer = setTimeout(refresh, 300);
+    timer ||= setTimeout(refresh, 300);
   });
   timeline.addEventListener("click", (event) => {
     const more = event.target.closest(".earlier");

@@ -9,8 +9,12 @@ const SEEN = "seen-contacts";
 const pane = document.getElementById("list-pane");
 const body = document.getElementById("list-body");
 const rows = () => document.getElementById("rows");
+const SOON = 200;
+const CALM = 1200;
+const COUNTS = 3000;
 let changed = new Set();
 let timer = 0;
+let readAt = 0;
 let countTimer = 0;
 
 const seen = JSON.parse(localStorage.getItem(SEEN) ?? "{}");
@@ -54,6 +58,8 @@ function put(fresh) {
 }
 
 async function refreshRows() {
+  timer = 0;
+  readAt = Date.now();
   const ids = [...changed];
   changed = new Set();
   const query = new URLSearchParams(rows().dataset.query);
@@ -84,6 +90,7 @@ function settle() {
 }
 
 async function refreshCounts() {
+  countTimer = 0;
   const tabs = document.getElementById("list-tabs");
   try {
     const fresh = await fetchHtml(`/fragments/counts?${rows().dataset.query}`);
@@ -93,16 +100,25 @@ async function refreshCounts() {
   }
 }
 
+// Whether what happened may change this list: most of what happens in a large house does not.
+function concerns(event) {
+  if (rows().querySelector(`[data-case="${CSS.escape(event.case_id)}"]`)) return true;
+  const { state, assignee_id: assignee } = event.data ?? {};
+  if (rows().dataset.list === "mine") return assignee === document.body.dataset.me;
+  if (rows().dataset.list === "closed") return state === "closed";
+  return event.kind === "contact" || state !== "closed";
+}
+
 function onEvent(event) {
   if (!event.case_id) return;
+  if (event.kind === "case" && !countTimer) {
+    const mine = event.data?.assignee_id === document.body.dataset.me;
+    countTimer = setTimeout(refreshCounts, mine ? SOON : COUNTS);
+  }
+  if (!concerns(event)) return;
   changed.add(event.case_id);
-  clearTimeout(timer);
-  timer = setTimeout(refreshRows, 200);
-  if (!countTimer)
-    countTimer = setTimeout(() => {
-      countTimer = 0;
-      refreshCounts();
-    }, 1500);
+  // What comes alone is shown at once; what comes in streams is shown once a second.
+  timer ||= setTimeout(refreshRows, Date.now() - readAt > CALM ? SOON : CALM);
 }
 
 // Another list, or this one anew.

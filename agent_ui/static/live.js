@@ -115,10 +115,12 @@ function shareConnections() {
 }
 
 // Customer and case that the page shows: their events come even from departments that are not ours.
-export function watch(...ids) {
+// `from` is up to where their events are in the page already.
+export function watch(ids, from) {
   const wanted = ids.filter(Boolean).join(",");
   if (wanted === watched) return;
   watched = wanted;
+  if (from) seq = from;
   connect();
 }
 
@@ -127,6 +129,7 @@ function refreshSelf(element) {
   let timer = 0;
   let reading = null;
   const refresh = async () => {
+    timer = 0;
     reading?.abort();
     reading = new AbortController();
     try {
@@ -137,10 +140,8 @@ function refreshSelf(element) {
       if (!(error instanceof Refusal) && error.name !== "AbortError") throw error;
     }
   };
-  const soon = (wait = 250) => {
-    clearTimeout(timer);
-    timer = setTimeout(refresh, wait);
-  };
+  // Not put off by what comes next: under load something always does.
+  const soon = (wait = 250) => (timer ||= setTimeout(refresh, wait));
   on(`${element.dataset.on ?? ""} reset`.trim(), () => soon());
   if (element.dataset.every) setInterval(() => document.visibilityState === "visible" && soon(0), 1000 * element.dataset.every);
 }

@@ -25,11 +25,13 @@ async function read() {
 }
 
 const soon = (wait = 150) => {
-  clearTimeout(timer);
-  timer = setTimeout(() => read().catch((error) => {
-    if (!(error instanceof Refusal)) throw error;
-    soon(3000);
-  }), wait);
+  timer ||= setTimeout(() => {
+    timer = 0;
+    read().catch((error) => {
+      if (!(error instanceof Refusal)) throw error;
+      soon(3000);
+    });
+  }, wait);
 };
 
 function ring(offer) {

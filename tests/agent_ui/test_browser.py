@@ -283,6 +283,19 @@ async def test_an_offer_rings_and_is_accepted_with_one_key(site: Site, anna: Des
     assert (await site.house.case(letter.case_id)).state == "assigned"
 
 
+async def test_what_the_router_does_to_an_open_case_is_shown_too(site: Site, anna: Desk) -> None:
+    page = anna.page
+    first = await site.house.intake.accept(a_message("m1", "Не работает роутер", received_at=now()))
+    boris = await site.house.employee("boris")
+    await site.house.casework.decide(first.case_id, boris, code="solved")
+    await anna.go(f"/cases/{first.case_id}")  # another department's: she hears of it while she has it open
+    await expect(page.locator("#case-head .chip").first).to_have_text("Закрыто")
+    await site.house.intake.accept(a_message("m2", "Снова не работает", received_at=now()))
+    await expect(page.locator(".item.in .words")).to_have_text(["Не работает роутер", "Снова не работает"])
+    await expect(page.locator(".happened", has_text="Клиент написал снова")).to_have_count(1)
+    await expect(page.locator("#case-head .chip").first).to_have_text("В очереди")
+
+
 async def test_colleagues_see_who_looks_and_who_types(
     browser: Browser, site: Site, anna: Desk, letter: Receipt
 ) -> None:

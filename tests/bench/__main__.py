@@ -27,6 +27,7 @@ def main() -> None:
             console.print(f"measuring {title} …")
             for name, value in bench().items():
                 table.add_row(name, f"{value:,.2f}")
+                console.print(f"  {name}: {value:,.2f}", highlight=False)
     console.print(table)
 
 

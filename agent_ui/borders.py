@@ -50,7 +50,9 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
             raise
         return _tell(request, _from_http(error))
     except web.RequestPayloadError:
-        return _tell(request, _from_http(web.HTTPBadRequest()))  # cut off, or not encoded as it says
+        told = _tell(request, _from_http(web.HTTPBadRequest()))  # cut off, or not encoded as it says
+        told.force_close()  # nobody knows where the next request would begin
+        return told
     except ConnectionError:
         raise  # he hung up: there is nobody to tell
     except Exception as error:  # noqa: BLE001  # this border is where a bug of ours becomes an answer

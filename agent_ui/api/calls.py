@@ -207,7 +207,9 @@ async def tell_problems(request: web.Request, handler: Handler) -> web.StreamRes
     except web.HTTPException as error:
         return problem(error.status, "http", error.reason)
     except web.RequestPayloadError:
-        return problem(400, "bad_input", "The body is cut off, or not encoded as it says.", field="body")
+        told = problem(400, "bad_input", "The body is cut off, or not encoded as it says.", field="body")
+        told.force_close()  # nobody knows where the next request would begin
+        return told
     except ConnectionError:
         raise  # the caller hung up
     except Exception as error:  # noqa: BLE001 - this border is where a bug of ours becomes an answer

@@ -87,7 +87,7 @@ class Speaker:
         """How long something lasts, in its largest unit, as the lists show it."""
         minutes = max(int(seconds), 0) // 60
         if minutes < 1:
-            return self.say("now")
+            return self.say("< 1 min")
         if minutes < 60:
             return self.say("%(n)s min", n=minutes)
         if minutes < 48 * 60:

@@ -10,7 +10,7 @@ import { gettext, language } from "./words.js";
 
 export function lasting(seconds) {
   const minutes = Math.max(0, Math.floor(seconds / 60));
-  if (minutes < 1) return gettext("now");
+  if (minutes < 1) return gettext("< 1 min");
   if (minutes < 60) return gettext("%(n)s min", { n: minutes });
   if (minutes < 48 * 60) return gettext("%(n)s h", { n: Math.floor(minutes / 60) });
   return gettext("%(n)s d", { n: Math.floor(minutes / 1440) });

@@ -12,6 +12,7 @@ const rows = () => document.getElementById("rows");
 const SOON = 200;
 const CALM = 1200;
 const COUNTS = 3000;
+const MOST = 250; // rows that came by themselves pile up: from so many on the list begins anew
 let changed = new Set();
 let timer = 0;
 let readAt = 0;
@@ -57,6 +58,15 @@ function put(fresh) {
   if (focused) fresh.firstElementChild.focus({ preventScroll: true });
 }
 
+// Rows come and go above what somebody reads: what he reads stays where it is.
+function stayInPlace(change) {
+  const seen = body.scrollTop ? [...rows().children].filter((row) => row.offsetTop + row.offsetHeight > body.scrollTop) : [];
+  const before = seen.map((row) => row.offsetTop);
+  change();
+  const at = seen.findIndex((row) => row.isConnected);
+  if (at >= 0) body.scrollTop += seen[at].offsetTop - before[at];
+}
+
 async function refreshRows() {
   timer = 0;
   readAt = Date.now();
@@ -67,13 +77,14 @@ async function refreshRows() {
   try {
     const fresh = await fetchHtml(`/fragments/rows?${query}`);
     const there = new Map([...fresh.querySelectorAll("[data-case]")].map((row) => [row.dataset.case, row]));
-    const scroll = body.scrollTop;
-    for (const id of ids) {
-      if (there.has(id)) put(there.get(id));
-      else rows().querySelector(`[data-case="${CSS.escape(id)}"]`)?.remove();
-    }
-    body.scrollTop = scroll;
+    stayInPlace(() => {
+      for (const id of ids) {
+        if (there.has(id)) put(there.get(id));
+        else rows().querySelector(`[data-case="${CSS.escape(id)}"]`)?.remove();
+      }
+    });
     settle();
+    if (rows().childElementCount > MOST && body.scrollTop < 100) await readList(rows().dataset.query);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     ids.forEach((id) => changed.add(id)); // asked again with the next event

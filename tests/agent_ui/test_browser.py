@@ -127,6 +127,33 @@ async def test_a_case_comes_into_the_queue_and_its_messages_into_the_timeline_by
     await expect(row.locator(".preview")).to_have_text("сообщение 29")
 
 
+async def test_what_somebody_reads_in_a_list_stays_where_it_is(site: Site, anna: Desk) -> None:
+    page = anna.page
+    for number in range(60):
+        at = site.house.clock()
+        sender = f"s{number}@example.com"
+        await site.house.intake.accept(an_arrival(f"{number}", sender=sender, received_at=at))
+        site.house.clock.pass_by(seconds=1)
+    await anna.go("/inbox?list=all")
+    await expect(page.locator(".case-row")).to_have_count(40)
+    await page.locator("#list-body").hover()
+    await page.mouse.wheel(0, 1500)
+    await expect(page.locator(".case-row")).to_have_count(60)  # the next page came by itself
+    row = page.locator(".case-row").nth(30)
+    await row.scroll_into_view_if_needed()
+    case_id, before = await row.get_attribute("data-case"), await row.bounding_box()
+    for number in range(3):
+        at = site.house.clock()
+        await site.house.intake.accept(
+            an_arrival(f"n{number}", sender=f"n{number}@example.com", received_at=at)
+        )
+    await expect(page.locator(".case-row")).to_have_count(63)
+    after = await page.locator(f'.case-row[data-case="{case_id}"]').bounding_box()
+    assert before
+    assert after
+    assert abs(before["y"] - after["y"]) < 2
+
+
 async def test_the_answer_is_written_by_keyboard_and_sent_once(
     site: Site, anna: Desk, letter: Receipt
 ) -> None:
@@ -229,9 +256,11 @@ async def test_keys_work_with_a_russian_layout_too(anna: Desk, letter: Receipt) 
         await expect(page.locator("dialog.sheet")).to_be_visible()
         await anna.press("Escape")
         await expect(page.locator("dialog.sheet")).to_have_count(0)
-    await anna.press("Shift+Slash")
+    await anna.press("?")
     await expect(page.locator("#keys")).to_be_visible()
     await expect(page.locator("#keys-list li")).not_to_have_count(0)
+    await anna.press("Escape", "g", "i")
+    await page.wait_for_url("**/inbox")
 
 
 async def test_a_case_is_decided_and_closed_by_keyboard_alone(

@@ -43,8 +43,8 @@ def test_the_same_moment_is_another_day_elsewhere() -> None:
 @pytest.mark.parametrize(
     ("seconds", "ru"),
     [
-        (-5, "только что"),
-        (59, "только что"),
+        (-5, "< 1 мин"),
+        (59, "< 1 мин"),
         (60, "1 мин"),
         (3599, "59 мин"),
         (3600, "1 ч"),

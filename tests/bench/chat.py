@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import median
 
 from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector
 
 from tests.bench.children import Child, child
+from tests.bench.mail import ratio
 
 VISITORS = 100
 SAID_BY_EACH = 60
 ROUNDS = 5
+RATES = (100, 300, 1000)
+"""Messages a second: a contact center with 100 to 1,000 visitors who type at once."""
+
+STEADY_SECONDS = 4
+STEADY_ROUNDS = 3
 
 
 async def _talk(ws: ClientWebSocketResponse, say: Callable[[int], str], count: int) -> None:
@@ -25,6 +33,28 @@ async def _talk(ws: ClientWebSocketResponse, say: Callable[[int], str], count: i
                 raise RuntimeError(f"not accepted: {frame}")
             if frame["type"] == "received":
                 break
+
+
+async def _hear(ws: ClientWebSocketResponse) -> Tally:
+    """Count what is acknowledged, until cancelled."""
+    tally = Tally()
+    try:
+        async for message in ws:
+            tally.received += json.loads(message.data)["type"] == "received"
+    except asyncio.CancelledError:
+        return tally
+    return tally
+
+
+async def _heard(hearing: asyncio.Task[Tally]) -> int:
+    return (await hearing).received
+
+
+@dataclass
+class Tally:
+    """How much a visitor was told was received."""
+
+    received: int = 0
 
 
 def _say(turn: int, visitor: int) -> Callable[[int], str]:
@@ -47,6 +77,24 @@ class Crowd:
             *(_talk(ws, _say(turn, number), SAID_BY_EACH) for number, ws in enumerate(self._sockets))
         )
         return (server.cpu() - before) / (len(self._sockets) * SAID_BY_EACH) * 1e6
+
+    async def type(self, server: Child, turn: int, rate: float) -> float:
+        """The same while messages come steadily, `rate` a second from all visitors together."""
+        before, begun = server.cpu(), time.perf_counter()
+        heard = [asyncio.create_task(_hear(ws)) for ws in self._sockets]
+        count = int(rate * STEADY_SECONDS)
+        for number in range(count):
+            early = begun + number / rate - time.perf_counter()
+            if early > 0:
+                await asyncio.sleep(early)
+            visitor = number % len(self._sockets)
+            await self._sockets[visitor].send_str(_say(turn, visitor)(number))
+        await asyncio.sleep(0.5)
+        for hearing in heard:
+            hearing.cancel()
+        if sum(await asyncio.gather(*map(_heard, heard))) < count:
+            raise RuntimeError("not every message was acknowledged")
+        return (server.cpu() - before) / count * 1e6
 
 
 async def come(client: ClientSession, port: int, visitors: int, *, hello: bool) -> Crowd:
@@ -72,12 +120,22 @@ async def _main() -> dict[str, float]:
             for turn in range(1, ROUNDS + 1):
                 floors.append(await bare.talk(relay, turn))
                 costs.append(await crowd.talk(ours, turn))
-    ratios = [cost / floor for cost, floor in zip(costs, floors, strict=True)]
-    return {
-        "bare relay with a durable row, µs CPU a message": median(floors),
-        "ours, µs CPU a message": median(costs),
-        "chat: ours / relay": median(ratios),
+            steady: dict[int, list[tuple[float, float]]] = {}
+            for rate in RATES:
+                steady[rate] = []
+                for turn in range(rate * 10, rate * 10 + STEADY_ROUNDS):
+                    low = await bare.type(relay, turn, rate)
+                    steady[rate].append((low, await crowd.type(ours, turn, rate)))
+    told = {
+        "bare relay with a durable row, all at once, µs CPU a message": median(floors),
+        "ours, all at once, µs CPU a message": median(costs),
+        "chat, all at once: ours / relay": ratio(costs, floors),
     }
+    for rate, pairs in steady.items():
+        told[f"bare relay, {rate} messages a second, µs CPU a message"] = median(low for low, _ in pairs)
+        told[f"ours, {rate} messages a second, µs CPU a message"] = median(high for _, high in pairs)
+        told[f"chat, {rate} messages a second: ours / relay"] = median(high / low for low, high in pairs)
+    return told
 
 
 def main() -> dict[str, float]:

@@ -91,20 +91,27 @@ async def _cost(server: Child, letters: list[bytes]) -> float:
 
 def main() -> dict[str, float]:
     """Alternate the two, so that a slow minute of the machine meets both."""
-    with child("mail-sink") as sink, child("our-mail") as ours:
-        asyncio.run(_cost(sink, messages(500, 0)))
-        asyncio.run(_cost(ours, messages(500, 0)))
-        floors, costs = [], []
+    with child("mail-sink") as sink, child("mail-sink-asyncio") as plain, child("our-mail") as ours:
+        for server in (sink, plain, ours):
+            asyncio.run(_cost(server, messages(500, 0)))
+        floors, plains, costs = [], [], []
         for turn in range(1, ROUNDS + 1):
             letters = messages(MESSAGES, turn)
             floors.append(asyncio.run(_cost(sink, letters)))
+            plains.append(asyncio.run(_cost(plain, letters)))
             costs.append(asyncio.run(_cost(ours, letters)))
-    ratios = [cost / floor for cost, floor in zip(costs, floors, strict=True)]
     return {
-        "bare aiosmtpd sink, µs CPU a mail": median(floors),
+        "bare aiosmtpd sink on uvloop, µs CPU a mail": median(floors),
+        "bare aiosmtpd sink on asyncio, µs CPU a mail": median(plains),
         "ours, µs CPU a mail": median(costs),
-        "mail: ours / sink": median(ratios),
+        "mail: ours / sink on uvloop": ratio(costs, floors),
+        "mail: ours / sink on asyncio": ratio(costs, plains),
     }
+
+
+def ratio(costs: list[float], floors: list[float]) -> float:
+    """The median of the ratios of each round, so that a slow minute of the machine meets both sides."""
+    return median(cost / floor for cost, floor in zip(costs, floors, strict=True))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ async def _inbox(port: int) -> dict[str, float]:
         for _ in range(LOADS):
             for view, times in taken.items():
                 begun = time.perf_counter()
-                async with client.get(f"{base}/inbox", params={"view": view}) as response:
+                async with client.get(f"{base}/inbox", params={"list": view}) as response:
                     if response.status != 200 or not await response.read():
                         raise RuntimeError(f"the inbox answered {response.status}")
                 times.append(time.perf_counter() - begun)
@@ -58,8 +58,8 @@ async def sign_in(client: ClientSession, base: str) -> None:
     """As the sign-in page does it."""
     async with client.get(f"{base}/login") as page:
         text = await page.text()
-    csrf = text.partition('name="csrf" value="')[2].partition('"')[0]
-    form = {"login": "bench", "password": PASSWORD, "csrf": csrf}
+    token = text.partition('name="token" value="')[2].partition('"')[0]
+    form = {"login": "bench", "password": PASSWORD, "token": token}
     async with client.post(f"{base}/login", data=form, headers={"Origin": base}) as response:
         if response.status >= 400:
             raise OnewindowError(f"signing in answered {response.status}")

@@ -143,6 +143,7 @@ async def our_web(home: str) -> AsyncIterator[int]:
 
 SERVERS: dict[str, Callable[..., AbstractAsyncContextManager[int]]] = {
     "mail-sink": mail_sink,
+    "mail-sink-asyncio": mail_sink,
     "our-mail": our_mail,
     "chat-relay": chat_relay,
     "our-chat": our_chat,
@@ -160,4 +161,6 @@ async def serve(name: str, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(*sys.argv[1:]))
+    # The library runs on asyncio's own loop unless somebody installs another one.
+    run = asyncio.run if sys.argv[1] == "mail-sink-asyncio" else uvloop.run
+    run(serve(*sys.argv[1:]))

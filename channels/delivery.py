@@ -18,7 +18,7 @@ from crm.contact import Contact
 from crm.errors import AgainLater, Conflict, DeliveryDelayed, DeliveryFailed, OnewindowError
 from crm.record import Clock
 from crm.store import Insert, Order, Replace, Store, Where, Write, at_least, equals, less_than
-from router.live import Live
+from router.live import Event, Live
 from router.plan import case_event, delivery_event, reopened
 
 log = logging.getLogger("onewindow.delivery")
@@ -73,10 +73,9 @@ class Delivery:
 
     async def _listen(self) -> None:
         while True:
-            async with self._live.subscribe() as events:
-                async for event in events:
-                    if event.kind == "contact" and event.data.get("direction") == "outbound":
-                        self._wake.set()
+            async with self._live.subscribe(wants=_is_an_answer) as events:
+                async for _ in events:
+                    self._wake.set()
 
     async def _send_forever(self, tasks: asyncio.TaskGroup) -> None:
         while True:
@@ -231,3 +230,7 @@ class Delivery:
                 continue
             await self._live.publish([delivery_event(changed, self._clock())])
             return
+
+
+def _is_an_answer(event: Event) -> bool:
+    return event.kind == "contact" and event.data.get("direction") == "outbound"

@@ -109,11 +109,10 @@ class Dispatch:
 
     async def _listen(self) -> None:
         while True:
-            async with self._live.subscribe() as events:
+            async with self._live.subscribe(wants=_moves_a_queue) as events:
                 async for event in events:
-                    if event.kind in ("case", "presence"):
-                        self._notice(event)
-                        self._wake.set()
+                    self._notice(event)
+                    self._wake.set()
             self._wake.set()
 
     def _notice(self, event: Event) -> None:
@@ -267,3 +266,7 @@ def _all_passed(case: Case, candidates: Iterable[Candidate]) -> bool:
         one for one in candidates if one.has_room and case.department_id in one.employee.department_ids
     )
     return all(one.employee.id in case.passed_by for one in serving)
+
+
+def _moves_a_queue(event: Event) -> bool:
+    return event.kind in ("case", "presence")

@@ -5,7 +5,7 @@ It can always be rebuilt from the store; losing it loses no contact.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Literal, Protocol
@@ -45,6 +45,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     data: dict[str, str] = {}
 
 
+Wants = Callable[[Event], bool]
+"""Whether a subscriber has any use for an event: nobody is woken for what he would throw away."""
+
+
+def everything(_: Event) -> bool:
+    """Every event is wanted."""
+    return True
+
+
 class Presence(msgspec.Struct, frozen=True, kw_only=True):
     """An employee with at least one open page. `since` is when he took this status."""
 
@@ -81,8 +90,10 @@ class Live(Protocol):
         """Number them and hand them to every subscriber."""
         ...
 
-    def subscribe(self, after: str = "") -> AbstractAsyncContextManager[Subscription]:
-        """Events that follow `after` (a seq seen before), or that follow now."""
+    def subscribe(
+        self, after: str = "", wants: Wants = everything
+    ) -> AbstractAsyncContextManager[Subscription]:
+        """Events that are wanted and follow `after` (a seq seen before), or that follow now."""
         ...
 
     async def arrive(self, employee_id: str, page: str, status: Status) -> None:

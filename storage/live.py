@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 import msgspec
 
 from crm.record import Clock, now
-from router.live import LOOK_LEASE, PAGE_LEASE, Event, Live, Presence, Status, Subscription, Viewer
+from router.live import (
+    LOOK_LEASE,
+    PAGE_LEASE,
+    Event,
+    Live,
+    Presence,
+    Status,
+    Subscription,
+    Viewer,
+    Wants,
+    everything,
+)
 
 KEPT_EVENTS = 20_000
 """Events a page may be behind and still catch up from; a page further behind reads everything anew."""
@@ -43,9 +54,11 @@ class _Look:
 class _Subscription:
     """A place in the ring of events; it holds no events itself, so thousands cost little."""
 
-    def __init__(self, live: MemoryLive, position: int, *, reset: bool) -> None:
+    def __init__(self, live: MemoryLive, position: int, wants: Wants, *, reset: bool) -> None:
         self._live = live
         self._position = position
+        self._wants = wants
+        self._woken: asyncio.Future[None] | None = None
         self.reset = reset
 
     @property
@@ -60,9 +73,27 @@ class _Subscription:
                 return
             for event in events:
                 self._position += 1
-                yield event
+                if self._wants(event):
+                    yield event
             if not events:
-                await self._live.news()
+                await self._sleep()
+
+    async def _sleep(self) -> None:
+        self._woken = asyncio.get_running_loop().create_future()
+        self._live.sleeping.add(self)
+        try:
+            await self._woken
+        finally:
+            self._live.sleeping.discard(self)
+
+    def tell(self, events: Sequence[Event], end: int) -> bool:
+        """Wake up if any of them is wanted, else be behind them all; whether it sleeps on."""
+        if any(map(self._wants, events)):
+            if self._woken and not self._woken.done():
+                self._woken.set_result(None)
+            return False
+        self._position = end
+        return True
 
 
 class MemoryLive:
@@ -75,7 +106,7 @@ class MemoryLive:
         self._epoch = secrets.token_hex(4)
         self._events: list[Event] = []
         self._first = 1
-        self._waiting: asyncio.Future[None] | None = None
+        self.sleeping: set[_Subscription] = set()
         self._pages: dict[str, _Pages] = {}
         self._looks: dict[str, dict[tuple[str, str], _Look]] = {}
 
@@ -89,12 +120,6 @@ class MemoryLive:
             return None
         return self._events[position - self._first :]
 
-    async def news(self) -> None:
-        """Wait until something is published."""
-        if self._waiting is None:
-            self._waiting = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._waiting)
-
     async def publish(self, events: Sequence[Event]) -> None:
         number = self._first + len(self._events)
         for event in events:
@@ -104,20 +129,18 @@ class MemoryLive:
             gone = len(self._events) - KEPT_EVENTS
             del self._events[:gone]
             self._first += gone
-        if events and self._waiting is not None:
-            waiting, self._waiting = self._waiting, None
-            waiting.set_result(None)
+        self.sleeping = {one for one in self.sleeping if one.tell(events, number)}
 
     @asynccontextmanager
-    async def subscribe(self, after: str = "") -> AsyncIterator[Subscription]:
+    async def subscribe(self, after: str = "", wants: Wants = everything) -> AsyncIterator[Subscription]:
         head = self._first + len(self._events)
         epoch, _, number = after[:MAX_SEQ].partition("-")
         if not after:
-            yield _Subscription(self, head, reset=False)
+            yield _Subscription(self, head, wants, reset=False)
         elif epoch == self._epoch and number.isdecimal() and self._first <= int(number) + 1 <= head:
-            yield _Subscription(self, int(number) + 1, reset=False)
+            yield _Subscription(self, int(number) + 1, wants, reset=False)
         else:
-            yield _Subscription(self, head, reset=True)
+            yield _Subscription(self, head, wants, reset=True)
 
     async def arrive(self, employee_id: str, page: str, status: Status) -> None:
         pages = self._pages.get(employee_id)

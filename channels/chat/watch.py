@@ -21,7 +21,7 @@ class Watch:
     async def keep(self) -> None:
         """Keep watch for ever."""
         while True:
-            async with self._live.subscribe() as events:
+            async with self._live.subscribe(wants=_concerns_visitors) as events:
                 self._room.wake_all()  # for what happened while nobody watched
                 async for event in events:
                     try:
@@ -31,7 +31,7 @@ class Watch:
 
     def _notice(self, event: Event) -> None:
         match event.kind:
-            case "contact" if event.channel == "chat":
+            case "contact":
                 self._contact(event)
             case "case":
                 self._case(event)
@@ -55,6 +55,8 @@ class Watch:
         visitor = self._room.visitors.get(event.data.get("to") or visitor_of_key(key))
         if visitor is None:
             return
+        if event.case_id != visitor.case_id:
+            self._usher.look_at(visitor)  # the event that opened the case may come before he is known there
         if event.contact_id in visitor.expected:
             visitor.expected.discard(event.contact_id)
         else:
@@ -65,3 +67,9 @@ class Watch:
         visitor = self._room.talking.get(event.case_id)
         if visitor and event.employee_id == visitor.standing.employee_id:
             self._room.tell(visitor, Typing(on=event.data.get("doing") == "typing"))
+
+
+def _concerns_visitors(event: Event) -> bool:
+    if event.kind == "contact":
+        return event.channel == "chat"
+    return event.kind in ("case", "viewing", "presence")

@@ -106,6 +106,20 @@ async def test_a_new_page_gets_what_follows_and_not_what_was(live: MemoryLive) -
         assert (await anext(aiter(events))).case_id == "3"
 
 
+async def test_a_subscriber_sleeps_through_what_he_does_not_want_and_is_not_left_behind(
+    live: MemoryLive,
+) -> None:
+    async with live.subscribe(wants=lambda event: event.case_id == "7") as events:
+        waiting = asyncio.ensure_future(anext(aiter(events)))
+        for _ in range(3):
+            await asyncio.sleep(0)
+            await live.publish(numbered(100, KEPT_EVENTS))
+        assert not waiting.done()
+        await live.publish(numbered(5, 4))
+        assert (await waiting).case_id == "7"
+        assert not events.reset
+
+
 async def test_events_are_numbered_in_the_order_of_publishing(live: MemoryLive) -> None:
     async with live.subscribe() as events:
         await asyncio.gather(*(live.publish(numbered(10 * n, 3)) for n in range(5)))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from crm.store import After, Collection, Group, Order, R, Store, Where, Write
-from router.live import Event, Live, Presence, Status, Subscription, Viewer
+from router.live import Event, Live, Presence, Status, Subscription, Viewer, Wants, everything
 
 
 class Hold:
@@ -92,8 +92,10 @@ class SlowLive:
         await asyncio.sleep(self._chance.uniform(0, 0.05))
         await self._live.publish([event])
 
-    def subscribe(self, after: str = "") -> AbstractAsyncContextManager[Subscription]:
-        return self._live.subscribe(after)
+    def subscribe(
+        self, after: str = "", wants: Wants = everything
+    ) -> AbstractAsyncContextManager[Subscription]:
+        return self._live.subscribe(after, wants)
 
     async def arrive(self, employee_id: str, page: str, status: Status) -> None:
         await self._live.arrive(employee_id, page, status)

@@ -114,10 +114,19 @@ class Walk:
 
     async def _read(self, plan: Plan, contacts: Sequence[Contact], address_ids: Sequence[str]) -> _Known:
         """Everything the batch needs, with as few questions to the store as there are kinds."""
-        ids = {possible for contact in contacts for possible in possible_ids(contact)}
+        ids = {contact.id for contact in contacts}
         about = {other for contact in contacts for other in _mentioned_ids(contact)}
         found = await self._store.get_many(CONTACTS, ids | about)
         dead = await self._store.get_many(DEAD_LETTERS, ids)
+        if found or dead:  # only a key that is taken may have led to a second one
+            second = {
+                possible
+                for contact in contacts
+                if contact.id in found or contact.id in dead
+                for possible in possible_ids(contact)
+            }
+            found |= await self._store.get_many(CONTACTS, second - ids)
+            dead |= await self._store.get_many(DEAD_LETTERS, second - ids)
         addresses = await self._store.get_many(ADDRESSES, set(filter(None, address_ids)))
         named = {contact.thread for contact in contacts if contact.thread}
         named |= {found[other].case_id for other in about if other in found}

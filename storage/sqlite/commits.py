@@ -10,14 +10,17 @@ from functools import partial
 from typing import TypeVar
 
 from crm.errors import StoreDown
+from crm.record import Record
 from storage.sqlite.cache import RecordCache
 from storage.sqlite.file import MEBIBYTE
 from storage.sqlite.giving_way import GivingWay
 from storage.sqlite.hand import Done, Hand
 from storage.sqlite.indexing import AT_ONCE as INDEXED_AT_ONCE
+from storage.sqlite.table import Table
 from storage.sqlite.writer import Change, Group, Pending, Writer
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Record)
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +80,10 @@ class CommitQueue:
             self._idle.clear()
             self._loop.call_soon(self._next)
         return commit.landed
+
+    def never_wrote(self, table: Table[R]) -> bool:
+        """Whether the table has never had a record."""
+        return self._writer.never_wrote(table.name)
 
     def _next(self) -> None:
         """Give the writer what is most urgent, if it is free."""

@@ -64,7 +64,9 @@ class SqliteStore:
 
     async def _fetch(self, table: Table[R], ids: list[str]) -> dict[str, R]:
         """Records that are not in the cache."""
-        found = {}
+        found: dict[str, R] = {}
+        if self._commits.never_wrote(table):  # such as dead letters, which every contact is looked for among
+            return found
         ids = [one for one in ids if _can_be_stored(one)]
         for start in range(0, len(ids), SHORT_LIST):
             some = ids[start : start + SHORT_LIST]

@@ -82,6 +82,10 @@ class Writer:
         """How many records the search index may lack."""
         return sum(index.behind for index in self._indexes.values())
 
+    def never_wrote(self, name: str) -> bool:
+        """Whether no record ever came into that table. May be asked from any thread."""
+        return not self._numbers[name]
+
     def write(self, group: Group) -> list[Exception | None]:
         """Keep each commit of the group whole or not at all; for each, what stood in its way."""
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,11 +26,15 @@ ATTEMPTS = 8
 PATIENCE = 30.0
 """Seconds a source waits for the commit before it tells its peer to come again later."""
 
+LOOK_EVERY = 1.0
+"""Seconds between two looks for sources that wait too long: a timer for each would cost each contact."""
+
 
 class _Waiting(NamedTuple):
     arrival: Arrival
     answer: asyncio.Future[Receipt]
     replay: bool
+    until: float  # when the source's patience ends, by the loop's clock
 
 
 class Intake:
@@ -54,7 +59,12 @@ class Intake:
         self._store = store
         self._walk = walk
         self._live = live
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(size)
+        self._size = size
+        self._waiting: deque[_Waiting] = deque()
+        self._routing: Sequence[_Waiting] = ()
+        self._bell = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._batch = batch
         self._spacing = spacing
         self._routed = routed
@@ -63,59 +73,74 @@ class Intake:
     @property
     def waiting(self) -> int:
         """Contacts that wait to be routed."""
-        return self._queue.qsize()
+        return len(self._waiting)
 
     @property
     def size(self) -> int:
         """How many may wait."""
-        return self._queue.maxsize
+        return self._size
 
     async def accept(self, arrival: Arrival, *, replay: bool = False) -> Receipt:
         """Store one contact. Returns once it is durable; raises `AgainLater` when it is not."""
         if not self._open:
             raise QueueFull("intake is closed")
-        answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        try:
-            self._queue.put_nowait(_Waiting(arrival, answer, replay))
-        except asyncio.QueueFull as error:
-            raise QueueFull("intake is full") from error
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await answer
-        except TimeoutError as error:
-            # It may still be committed a moment later: the peer's retry then meets a known key.
-            raise QueueFull("routing is too slow just now") from error
+        if len(self._waiting) >= self._size:
+            raise QueueFull("intake is full")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Receipt] = loop.create_future()
+        self._waiting.append(_Waiting(arrival, answer, replay, loop.time() + PATIENCE))
+        self._idle.clear()
+        self._bell.set()
+        return await answer
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Contacts are accepted while the context is open; those that wait at its end are still routed."""
         async with asyncio.TaskGroup() as tasks:
-            routing = tasks.create_task(self._route_forever(), name="intake: routing")
+            work = [
+                tasks.create_task(self._route_forever(), name="intake: routing"),
+                tasks.create_task(self._lose_patience(), name="intake: patience"),
+            ]
             self._open = True
             try:
                 yield
             finally:
                 self._open = False
-                await self._queue.join()
-                routing.cancel()
+                await self._idle.wait()
+                for task in work:
+                    task.cancel()
 
     async def _route_forever(self) -> None:
         loop, begun = asyncio.get_running_loop(), 0.0
         while True:
-            waiting = [await self._queue.get()]
+            await self._bell.wait()
             early = begun + self._spacing - loop.time()
-            if early > 0:
+            if early > 0 and len(self._waiting) < self._batch:
                 await asyncio.sleep(early)
             begun = loop.time()
-            while len(waiting) < self._batch and not self._queue.empty():
-                waiting.append(self._queue.get_nowait())
+            batch = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
+            self._routing = batch
+            if not self._waiting:
+                self._bell.clear()
             try:
-                await self._route(waiting)
+                await self._route(batch)
             finally:
-                for one in waiting:
-                    self._queue.task_done()
-                    if not one.answer.done():
-                        one.answer.set_exception(StoreDown("routing was interrupted"))
+                self._routing = ()
+                for one in batch:
+                    _answer(one, StoreDown("routing was interrupted"))
+                if not self._waiting:
+                    self._idle.set()
+
+    async def _lose_patience(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            now = loop.time()
+            for one in (*self._routing, *self._waiting):
+                if one.until > now:
+                    break
+                # It may still be committed a moment later: the peer's retry then meets a known key.
+                _answer(one, QueueFull("routing is too slow just now"))
 
     async def _route(self, waiting: Sequence[_Waiting]) -> None:
         try:

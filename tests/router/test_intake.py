@@ -18,6 +18,7 @@ from crm.contact import Arrival, Receipt, blob_id, contact_id
 from crm.errors import AgainLater, OnewindowError, QueueFull
 from crm.record import new_id
 from crm.store import Replace, Store, Write
+from router import intake as module
 from router.dead_letters import replay
 from router.intake import Intake
 from router.live import Event, Live
@@ -94,6 +95,33 @@ async def test_nothing_is_acknowledged_before_it_is_committed(house: House) -> N
         gate.open.set()
         await accepting
         assert await house.store.get(CONTACTS, "email:m1") is not None
+
+
+async def test_a_source_that_waits_too_long_is_told_to_come_again_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    monkeypatch.setattr(module, "LOOK_EVERY", 0.02)
+    async with gated(house, batch=1) as (gate, intake):
+        first = asyncio.create_task(intake.accept(an_arrival("m1")))
+        await gate.knocked.wait()
+        second = asyncio.create_task(intake.accept(an_arrival("m2")))
+        for late in (first, second):
+            with pytest.raises(QueueFull):
+                await late
+        gate.open.set()
+        repeated = await accept_again(intake, an_arrival("m1"))
+    assert repeated.repeated
+    assert await house.contact("m2")
+
+
+async def accept_again(intake: Intake, arrival: Arrival) -> Receipt:
+    """As the peer does until it is told that it was received."""
+    while True:
+        try:
+            return await intake.accept(arrival)
+        except AgainLater:
+            continue
 
 
 async def test_a_retry_is_accepted_but_not_added_again(house: House) -> None:

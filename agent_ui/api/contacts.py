@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from hashlib import sha256
 from urllib.parse import quote
 
+import msgspec
 from aiohttp import web
 
 from agent_ui.api.calls import MOST, Call, Operation, Param, answer, cursor
@@ -102,10 +104,18 @@ def _arrival(call: Call, body: ContactIn) -> Arrival:
         sent_at=_aware(body),
         duration=body.duration,
         thread=body.case_id,
+        fingerprint=_fingerprint(body),
         fields={**body.fields, "posted_by": call.token.name},
         customer_id=body.customer_id,
     )
     return Arrival(contact, {blob_id(file.content): file.content for file in body.attachments})
+
+
+def _fingerprint(body: ContactIn) -> str:
+    """Of what was said: the same key with other words is another contact, so that no words are lost."""
+    files = [blob_id(file.content) for file in body.attachments]
+    said = (body.sender.value, body.subject, body.text, files)
+    return sha256(msgspec.json.encode(said)).hexdigest()
 
 
 def attached(file: FileIn) -> Attachment:

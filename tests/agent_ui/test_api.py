@@ -73,6 +73,15 @@ async def test_a_posted_contact_is_one_contact_however_often_it_is_posted(system
     assert listed == {"items": [first], "next": None}
 
 
+async def test_a_used_key_with_other_words_loses_no_words(system: System) -> None:
+    _, first = await system.post("/contacts", A_CALL)
+    status, second = await system.post("/contacts", {**A_CALL, "text": "И ещё: сменился адрес"})
+    assert status == 201
+    assert second["id"] != first["id"]
+    _, listed = await system.get("/contacts", channel="phone", key="call-1")
+    assert [item["text"] for item in listed["items"]] == [first["text"], second["text"]]
+
+
 async def test_a_contact_has_its_case_with_the_reason_why(system: System) -> None:
     _, contact = await system.post("/contacts", A_CALL)
     status, case = await system.get(f"/cases/{contact['case_id']}")

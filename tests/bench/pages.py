@@ -43,7 +43,7 @@ async def _inbox(port: int) -> dict[str, float]:
     base = f"http://127.0.0.1:{port}"
     async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as client:
         await sign_in(client, base)
-        taken: dict[str, list[float]] = {"mine": [], "department": [], "all": []}
+        taken: dict[str, list[float]] = {"mine": [], "queue": [], "all": []}
         for _ in range(LOADS):
             for view, times in taken.items():
                 begun = time.perf_counter()

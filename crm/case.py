@@ -28,7 +28,7 @@ def turn(priority: int, queued_at: datetime) -> datetime:
     return queued_at - HEAD_START[priority]
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One step of the trace: what was asked, whether it matched, and because of what.
 
     `code` is one of a closed list (translated on the page); `rule` is the rule's own name;
@@ -41,7 +41,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     details: dict[str, str] = {}
 
 
-class PendingTransfer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PendingTransfer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A transfer that the other department has neither accepted nor returned yet."""
 
     entry_id: str

@@ -17,7 +17,7 @@ Automatic = Literal["", "reply", "bounce", "list", "notice"]
 Delivery = Literal["", "queued", "sent", "delivered", "bounced", "failed"]
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A channel's name for somebody.
 
     `value` is as the channel gave it; identity normalises it (`+74951234567`, `ivan@example.com`).
@@ -29,7 +29,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str = ""
 
 
-class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A file that came or goes with a contact. `blob` is where its bytes are; `size` is in bytes.
 
     `cid` is set for an image that an HTML body shows in place (RFC 2392, without `cid:` and brackets).
@@ -42,7 +42,7 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cid: str = ""
 
 
-class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a channel reports about an answer we sent earlier (a bounce of RFC 3464, a read receipt).
 
     `key` is the key of the outbound contact on the same channel; `status` an enhanced code such as `5.1.1`.

@@ -13,7 +13,7 @@ from crm.record import Record
 Segment = Literal["resident", "business", "corporate", "vip"]
 
 
-class ContactPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ContactPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Somebody at a company. `addresses` are normalised ids such as `phone:+74951234567`."""
 
     name: str
@@ -21,7 +21,7 @@ class ContactPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     addresses: tuple[str, ...] = ()
 
 
-class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How the customer wishes to be met. Quiet hours are local, `22:00`; topics are his interests."""
 
     channel: str = ""

@@ -10,8 +10,11 @@ from typing import Protocol
 import msgspec
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A stored value. `version` is 1 when inserted and grows by one at each replace."""
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A stored value. `version` is 1 when inserted and grows by one at each replace.
+
+    Values refer to no one that refers to them, so the garbage collector need not look at any (`gc`).
+    """
 
     id: str
     version: int = 1

@@ -26,6 +26,7 @@ from crm.contact import Arrival, Receipt
 from crm.record import new_id, now
 from onewindow.control import answer_commands
 from onewindow.core import Core, load_secret, open_core
+from onewindow.memory import rare_collections
 from onewindow.settings import BadSetting, Settings
 from router.audit import open_audit
 from router.casework import Casework
@@ -90,6 +91,7 @@ async def open_house(settings: Settings) -> AsyncIterator[Addresses]:
             chat.add_to(app)
         http = await _serve_http(house, app, settings)
         await house.enter_async_context(answer_commands(core))
+        house.enter_context(rare_collections())
         yield Addresses(http, email.port if email else 0)
 
 

@@ -27,7 +27,7 @@ EventKind = Literal[
 Status = Literal["ready", "away", "offline"]
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Something that happened. `seq` is given by `Live.publish`; its order is the order of publishing.
 
     It carries ids and codes only: a page asks for what it may see.

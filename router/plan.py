@@ -13,6 +13,7 @@ from crm.collections import ADDRESSES, CASES, CONTACTS, CUSTOMERS, DEAD_LETTERS,
 from crm.contact import Contact, DeliveryReport, Receipt
 from crm.customer import Customer, CustomerAddress
 from crm.dead_letter import DeadLetter
+from crm.record import NewId
 from crm.store import Insert, Replace, Write
 from router.live import Event
 
@@ -100,10 +101,10 @@ class Plan:
         )
         return case
 
-    def add_contact(self, contact: Contact, case: Case, trace: tuple[Step, ...], entry_id: str) -> Receipt:
+    def add_contact(self, contact: Contact, case: Case, trace: tuple[Step, ...], new_id: NewId) -> Receipt:
         """The contact as the next of its case; a closed case comes back to life if it asks for something."""
         told = only_tells(contact)
-        moved = case if case.open or told else self._reopened(case, entry_id)
+        moved = case if case.open or told else self._reopened(case, new_id())
         number = moved.contacts + 1
         answers = contact.direction == "inbound" and contact.automatic in ("", "bounce") and not told
         self.cases[case.id] = msgspec.structs.replace(

@@ -145,10 +145,11 @@ class Walk:
         """Ids of the cases that these contacts may join by talk or subject, by customer."""
         cases_of: dict[str, list[str]] = {}
         read: set[str] = set()
+        talks = await self._talks_of(owned)
         for owner, contact in owned:
             if not owner or owner in read:
                 continue
-            talk = await self._talk_of(contact.channel, owner)
+            talk = talks.get((contact.channel, owner))
             if talk:
                 cases = [talk]
             elif self._asks_for_cases or may_join_without_reference(contact):
@@ -160,11 +161,17 @@ class Walk:
             cases_of[owner] = list(dict.fromkeys([*cases_of.get(owner, ()), *(case.id for case in cases)]))
         return cases_of
 
-    async def _talk_of(self, channel: str, owner: str) -> Case | None:
-        """The case of the talk that goes on with a customer, as remembered: most messages of a talk follow
-        one another, and asking the store for the customer's cases each time costs more than all the rest."""
-        case = await self._store.get(CASES, self._talks.get((channel, owner), ""))
-        return case if case and case.open and case.channel == channel and case.customer_id == owner else None
+    async def _talks_of(self, owned: Sequence[tuple[str, Contact]]) -> dict[tuple[str, str], Case]:
+        """The cases of talks that go on, as remembered, by channel and customer: most messages of a talk
+        follow one another, and to ask for a customer's cases each time costs more than all the rest."""
+        wanted = {(contact.channel, owner) for owner, contact in owned}
+        known = {talk: self._talks[talk] for talk in wanted if talk in self._talks}
+        cases = await self._store.get_many(CASES, known.values())
+        return {
+            talk: case
+            for talk, id_ in known.items()
+            if (case := cases.get(id_)) and case.open and (case.channel, case.customer_id) == talk
+        }
 
     async def _recent_cases(self, customer_id: str) -> list[Case]:
         mine, order = equals("customer_id", customer_id), Order("opened_at", descending=True)
@@ -197,7 +204,7 @@ class Walk:
             self._remember_talk(contact.channel, case)
         if about and contact.report:
             plan.report(about, contact.report)
-        return plan.add_contact(contact, case, trace, self._new_id())
+        return plan.add_contact(contact, case, trace, self._new_id)
 
     def _remember_talk(self, channel: str, case: Case) -> None:
         self._talks[channel, case.customer_id] = case.id

@@ -12,7 +12,7 @@ import msgspec
 
 from crm.collections import ALL
 from crm.record import Record
-from crm.store import After, Collection, Group, Order, Replace, Scalar, Where, Write
+from crm.store import After, Collection, Group, Insert, Order, Replace, Scalar, Where, Write
 from storage.sqlite import query
 from storage.sqlite.cache import RecordCache
 from storage.sqlite.commits import CommitQueue
@@ -107,7 +107,10 @@ class SqliteStore:
         return await self._reader.elsewhere(lambda db: search(db, table, words, where, limit=limit))
 
     async def commit(self, writes: Sequence[Write], blobs: Mapping[str, bytes] | None = None) -> None:
-        changes = [await self._change(write) for write in writes]
+        changes = [
+            await self._replacement(write) if isinstance(write, Replace) else self._insertion(write)
+            for write in writes
+        ]
         if changes or blobs:
             await self._commits.submit(changes, blobs or {})
 
@@ -122,13 +125,16 @@ class SqliteStore:
         """Finish the upkeep that is put off while commits come, such as indexing words."""
         await self._commits.settle()
 
-    async def _change(self, write: Write) -> Change:
-        """The write with its row worked out; of a replace, only the columns that move."""
+    def _insertion(self, write: Insert[Any]) -> Change:
+        """The new record with its row worked out."""
         table, record = self._table(write.collection), write.record
-        if not isinstance(write, Replace):
-            if record.version != 1:
-                raise ValueError(f"a new {table.name} record has version {record.version}, not 1")
-            return Change(table, record, table.collection.encode(record), table.columns(record), 0)
+        if record.version != 1:
+            raise ValueError(f"a new {table.name} record has version {record.version}, not 1")
+        return Change(table, record, table.collection.encode(record), table.columns(record), 0)
+
+    async def _replacement(self, write: Replace[Any]) -> Change:
+        """The changed record with its row worked out: only the columns that move."""
+        table, record = self._table(write.collection), write.record
         stored = msgspec.structs.replace(record, version=record.version + 1)
         known = self._cache.get(table, record.id) or await self.get(write.collection, record.id)
         moved = table.all_moved  # as of a conflict, which it most likely is

@@ -218,7 +218,7 @@ def reopened(case: Case, at: datetime) -> Case:
 
 def first_words(text: str, limit: int) -> str:
     """The beginning of a text on one line, cut at a word."""
-    line = " ".join(text[: 4 * limit].split())
+    line = " ".join(text.lstrip()[: 4 * limit].split())
     if len(line) <= limit:
         return line
     return line[:limit].rsplit(" ", 1)[0] + "…"

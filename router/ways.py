@@ -40,7 +40,7 @@ def ways_to_answer(
     typed = [way for contact in inbound for claim in contact.claims for way in _ways_to(claim)]
     ways: dict[tuple[str, str], Way] = {}
     for way in (*proven, *(way._replace(unproven=True) for way in typed)):
-        if way.channel in channels and way.to.value and REACHES.get(way.channel) == way.to.kind:
+        if way.channel in channels and way.to.value.strip() and REACHES.get(way.channel) == way.to.kind:
             ways.setdefault((way.channel, way.to.value.casefold()), way._replace(preferred=not ways))
     return list(ways.values())
 

@@ -15,7 +15,7 @@ Kind = Literal["case", "bounce"]
 
 _LETTERS = {"case": "c", "bounce": "b"}
 _SIGNATURE = 13  # base32 letters: 65 bits
-_TAG = re.compile(r"([cb])([xt][a-z2-7]{1,80})\.([a-z2-7]{13})\Z")
+_TAG = re.compile(r"([cb])([xot][a-z2-7]{1,80})\.([a-z2-7]{13})\Z")
 _LOCAL_LIMIT = 64  # RFC 5321, 4.5.3.1.1
 
 
@@ -61,19 +61,25 @@ class AddressToken:
 
 
 def _pack(id: str) -> str:
-    """Hexadecimal ids, which ours are, as the bytes they stand for: 32 digits fit in 26 letters."""
+    """Hexadecimal ids, which ours are, as the bytes they stand for: 32 digits fit in 26 letters.
+
+    `x` marks digits, `o` an odd number of them behind a zero of ours, `t` any other text.
+    """
+    mark, digits = ("o", f"0{id}") if len(id) % 2 else ("x", id)
     try:
-        content = bytes.fromhex(id)
+        content = bytes.fromhex(digits)
     except ValueError:
         content = b""
-    plain = content.hex() == id and content
-    return ("x" if plain else "t") + _base32(content if plain else id.encode())
+    plain = content.hex() == digits and content
+    return mark + _base32(content) if plain else "t" + _base32(id.encode())
 
 
 def _unpack(packed: str) -> str:
     body = packed[1:].upper()
     try:
         content = b32decode(body + "=" * (-len(body) % 8))
+        if packed[0] == "o":
+            return content.hex()[1:]
         return content.hex() if packed[0] == "x" else content.decode()
     except (Base32Error, UnicodeDecodeError):
         return ""

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
 
 from agent_ui.rooms import UiSettings
+from router.networks import Network, is_in, nearest_stranger, read_networks
 
 
 def caller_ip(request: web.Request, trusted: tuple[str, ...]) -> str:
     """The nearest address that is not a proxy of ours; what strangers put before it is not believed."""
-    forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
-    address = request.remote or ""
-    while _is_trusted(address, trusted) and forwarded:
-        before = forwarded.pop().strip()
-        if not before:
-            break
-        address = before
-    return address[:45]
+    forwarded = request.headers.getall("X-Forwarded-For", ())
+    return nearest_stranger(request.remote or "", forwarded, _networks(trusted))
 
 
 def own_origin(request: web.Request, settings: UiSettings) -> str:
@@ -40,13 +34,9 @@ def is_from_elsewhere(request: web.Request, settings: UiSettings) -> bool:
 
 
 def _is_trusted(address: str, trusted: tuple[str, ...]) -> bool:
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return False
-    return any(ip in network for network in _networks(trusted) if network.version == ip.version)
+    return is_in(address, _networks(trusted))
 
 
 @cache
-def _networks(names: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(name) for name in names)
+def _networks(names: tuple[str, ...]) -> tuple[Network, ...]:
+    return read_networks(names)

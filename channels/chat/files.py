@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from channels.chat.callers import bearer_of, peer_of
 from channels.chat.contacts import concerns
-from channels.chat.limits import Network, bearer_of, peer_of
 from channels.chat.protocol import Received, Refused, TryAgain, write_frame
 from channels.chat.room import Room
 from channels.chat.said import AGAIN_AFTER, Mouth, Said, Stored
@@ -19,6 +19,7 @@ from channels.chat.visitor import Visitor
 from crm.collections import CONTACTS
 from crm.contact import Attachment, blob_id, contact_id
 from crm.store import Store
+from router.networks import Network
 
 NAME_LIMIT = 150
 """Characters of a file's name."""

@@ -18,7 +18,6 @@ from channels.chat.contacts import (
     is_client_id,
     key_of,
 )
-from channels.chat.limits import Pace
 from channels.chat.protocol import (
     Place,
     Profile,
@@ -31,6 +30,7 @@ from channels.chat.settings import ChatSettings
 from crm.contact import Address, Arrival, Attachment, Contact, Receipt, contact_id
 from crm.errors import AgainLater
 from crm.record import Clock
+from router.limits import Pace
 
 log = logging.getLogger("onewindow.chat")
 

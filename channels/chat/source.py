@@ -11,8 +11,8 @@ from aiohttp import web
 
 from channels.base import Accept
 from channels.chat.border import answer_errors
+from channels.chat.callers import is_welcome, peer_of
 from channels.chat.files import Files
-from channels.chat.limits import Crowd, is_welcome, peer_of, read_networks
 from channels.chat.pages import Pages
 from channels.chat.pulse import feel_pulse
 from channels.chat.room import Room
@@ -28,7 +28,9 @@ from channels.chat.words import Words
 from crm.contact import Contact
 from crm.record import Clock, now
 from crm.store import Store
+from router.limits import Crowd
 from router.live import Live
+from router.networks import read_networks
 
 
 class _Open(NamedTuple):

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from channels.chat.limits import bearer_of
+from channels.chat.callers import bearer_of
 from channels.chat.reading import read_all
 from channels.chat.words import Words
 from crm.contact import Contact

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from channels.base import Accept
-from channels.email.limits import Crowd, Load, Pace
+from channels.email.limits import Load
 from channels.email.mailboxes import Mailboxes, split_address
 from channels.email.reading import read_email, unreadable_email
 from channels.email.settings import EmailSettings
@@ -20,6 +20,7 @@ from channels.email.token import AddressToken
 from crm.contact import Arrival
 from crm.errors import AgainLater, BadInput
 from crm.record import Clock, now
+from router.limits import Crowd, Pace
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,9 @@ from typing import AnyStr, NamedTuple, Protocol, cast
 
 from aiosmtpd.smtp import MISSING, SMTP, Envelope, TLSSetupException
 
-from channels.email.limits import Crowd, Load, Share
+from channels.email.limits import Load, Share
 from channels.email.settings import EmailSettings
+from router.limits import Crowd
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import ClientSession
 
-from channels.chat.limits import peer_of, read_networks
 from channels.chat.settings import ChatSettings
-from crm.errors import BadInput
 from tests.channels.chat.house import ChatHouse
 
 
@@ -100,37 +98,3 @@ async def test_the_script_of_a_site_is_asked_for_anew_only_when_it_changed(
 async def test_the_chat_is_found_without_its_slash(house: ChatHouse, client: ClientSession) -> None:
     async with client.get(f"{house.url}/chat") as answer:
         assert (answer.status, answer.url.path) == (200, "/chat/")
-
-
-class _Request:
-    def __init__(self, remote: str, forwarded: list[str]) -> None:
-        self.remote = remote
-        self.headers = self
-        self._forwarded = forwarded
-
-    def getall(self, _: str, default: object) -> list[str]:
-        return self._forwarded
-
-
-@pytest.mark.parametrize(
-    ("remote", "forwarded", "peer"),
-    [
-        ("203.0.113.9", [], "203.0.113.9"),
-        ("203.0.113.9", ["198.51.100.1"], "203.0.113.9"),  # a stranger's word about himself
-        ("10.0.0.1", ["198.51.100.1"], "198.51.100.1"),
-        ("10.0.0.1", ["203.0.113.66, 198.51.100.1, 10.0.0.2"], "198.51.100.1"),
-        ("10.0.0.1", ["203.0.113.66", "198.51.100.1"], "198.51.100.1"),
-        ("10.0.0.1", [], "10.0.0.1"),
-        ("10.0.0.1", [", ,"], "10.0.0.1"),
-        ("10.0.0.1", ["not an address"], "not an address"),
-    ],
-)
-def test_limits_count_the_visitor_and_not_the_proxy(remote: str, forwarded: list[str], peer: str) -> None:
-    networks = read_networks(["10.0.0.0/8"])
-    assert peer_of(_Request(remote, forwarded), networks) == peer  # type: ignore[arg-type]
-
-
-def test_a_network_that_is_none_is_named() -> None:
-    with pytest.raises(BadInput) as raised:
-        read_networks(["10.0.0.0/8", "proxy.local"])
-    assert raised.value.field == "trusted_proxies"

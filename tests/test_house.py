@@ -32,7 +32,7 @@ def texts_of_the_house() -> Iterator[tuple[Path, str]]:
     """Every text somebody wrote here; recorded payloads are somebody else's words."""
     for folder, folders, files in os.walk(ROOT):
         folders[:] = [name for name in folders if not HIDDEN.match(name) and name != "samples"]
-        for path in (Path(folder, name) for name in files):
+        for path in (Path(folder, name) for name in files if name != ".git"):  # a file in a worktree
             yield path.relative_to(ROOT), path.read_bytes().decode(errors="ignore")
 
 

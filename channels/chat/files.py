@@ -112,10 +112,10 @@ def as_attachment(name: str, content: bytes) -> Attachment:
 
 def tidy_name(name: str) -> str:
     """The file's name, fit for any file system, its ending kept."""
-    stem, dot, ending = " ".join(_UNFIT.sub(" ", name).split()).rpartition(".")
+    stem, dot, ending = " ".join(_UNFIT.sub(" ", name).split()).rstrip(". ").rpartition(".")
     if not dot:
         stem, ending = ending, ""
-    ending = ending.strip()[-10:]
+    ending = ending[-10:].strip()
     stem = stem[: NAME_LIMIT - 11].strip(". ") or "file"
     return f"{stem}.{ending}" if ending else stem
 

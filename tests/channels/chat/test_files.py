@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientResponse, ClientSession
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from channels.chat.files import NAME_LIMIT, as_attachment, tidy_name
@@ -216,6 +216,8 @@ async def test_the_transcript_is_the_whole_conversation_of_this_visitor_alone(
 
 
 @given(st.text())
+@example('.0"000000000')
+@example("a.bbbbbbbbbbbbbbb.")
 def test_every_name_becomes_one_that_any_file_system_takes(name: str) -> None:
     tidy = tidy_name(name)
     assert len(tidy) <= NAME_LIMIT

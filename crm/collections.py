@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from crm.bookmark import Bookmark
 from crm.case import Case, Decision, Entry, Note
 from crm.contact import Contact
 from crm.customer import Customer, CustomerAddress, Offering, Subscription
@@ -120,6 +121,7 @@ DEAD_LETTERS: Collection[DeadLetter] = Collection(
     "dead_letters", DeadLetter, indexes=(Index(("state", "at")), Index(("channel", "at")))
 )
 COUNTERS: Collection[Counter] = Collection("counters", Counter)
+BOOKMARKS: Collection[Bookmark] = Collection("bookmarks", Bookmark)
 
 ALL: tuple[Collection[Record], ...] = (
     CONTACTS,
@@ -137,4 +139,5 @@ ALL: tuple[Collection[Record], ...] = (
     AUDIT,
     DEAD_LETTERS,
     COUNTERS,
+    BOOKMARKS,
 )  # type: ignore[assignment]  # Collection is invariant in its record; a list of all kinds is only iterated

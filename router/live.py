@@ -5,7 +5,7 @@ It can always be rebuilt from the store; losing it loses no contact.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Literal, Protocol
@@ -118,6 +118,14 @@ class Live(Protocol):
 
     async def viewers(self, case_id: str) -> list[Viewer]:
         """Who has the case open now."""
+        ...
+
+    async def run_alone(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work under a lease of this name, which one process holds at a time; return when it is done.
+
+        Waits while another has the lease. Work that loses it is cancelled, and begun anew when the lease is
+        had again: what it changes must bear being done twice.
+        """
         ...
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -109,6 +110,7 @@ class MemoryLive:
         self.sleeping: set[_Subscription] = set()
         self._pages: dict[str, _Pages] = {}
         self._looks: dict[str, dict[tuple[str, str], _Look]] = {}
+        self._leases: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def name_of(self, position: int) -> str:
         """The seq of the last event before this position."""
@@ -179,6 +181,11 @@ class MemoryLive:
         for (employee_id, _), look in self._looks.get(case_id, {}).items():
             typing[employee_id] = typing.get(employee_id, False) or look.typing
         return [Viewer(employee_id=employee_id, typing=on) for employee_id, on in typing.items()]
+
+    async def run_alone(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        # The only process never loses a lease: it ends with it.
+        async with self._leases[name]:
+            await work()
 
     async def sweep_forever(self) -> None:
         """Let leases run out in time, not only when somebody asks."""

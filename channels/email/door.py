@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-import traceback
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 
 from channels.base import Accept
+from channels.email.letters import Envelope, LetterReader, tell_fault
 from channels.email.limits import Load
 from channels.email.mailboxes import Mailboxes, split_address
-from channels.email.reading import read_email, unreadable_email
 from channels.email.settings import EmailSettings
 from channels.email.smtp import Conversation, House
 from channels.email.token import AddressToken
-from crm.contact import Arrival
 from crm.errors import AgainLater, BadInput
 from crm.record import Clock, now
 from router.limits import Crowd, Pace
@@ -25,7 +23,6 @@ from router.limits import Crowd, Pace
 log = logging.getLogger(__name__)
 
 _LATER = "451 4.3.0 Cannot take the message now, try again later"
-_LARGE = 256 * 1024  # reading a larger message would hold up the other conversations
 
 
 class EmailSource:
@@ -89,7 +86,7 @@ class _Doorkeeper:
     def __init__(self, settings: EmailSettings, accept: Accept, *, token: AddressToken, clock: Clock) -> None:
         self._recipients = settings.recipients_per_message
         self._accept = accept
-        self._token = token
+        self._letters = LetterReader(token)
         self._clock = clock
         self._ours = Mailboxes(settings.addresses, settings.domains)
         self._pace = Pace(settings.sender_messages_per_minute)
@@ -108,8 +105,7 @@ class _Doorkeeper:
         return "250 2.1.5 OK"
 
     async def deliver(self, content: bytes, sender: str, recipients: tuple[str, ...]) -> str:
-        read = partial(self._read, content, sender, recipients)
-        arrival = read() if len(content) < _LARGE else await asyncio.to_thread(read)
+        arrival = await self._letters.read(content, Envelope(sender, recipients), self._clock())
         try:
             await self._accept(arrival)
         except AgainLater as error:
@@ -117,27 +113,8 @@ class _Doorkeeper:
             return _LATER
         return "250 2.0.0 Received"
 
-    def _read(self, content: bytes, sender: str, recipients: tuple[str, ...]) -> Arrival:
-        received_at = self._clock()
-        try:
-            return read_email(
-                content,
-                received_at=received_at,
-                envelope_to=recipients,
-                envelope_from=sender,
-                thread_of=self._token.verify,
-                answer_of=self._token.verify_bounce,
-            )
-        except Exception as error:  # noqa: BLE001 - a fault of our reader must not send the customer away
-            self.failed(error)
-        return unreadable_email(
-            content, received_at=received_at, envelope_to=recipients, envelope_from=sender
-        )
-
     def failed(self, error: Exception) -> str:
-        # Frames only: the message of an exception may quote the customer.
-        where = "".join(traceback.format_tb(error.__traceback__))
-        log.error("email: %s while serving\n%s", type(error).__name__, where)
+        tell_fault(error)
         return _LATER
 
 

@@ -329,3 +329,28 @@ async def test_a_page_that_is_closed_while_it_waits_leaves_the_others_waiting(li
     await asyncio.wait([gone])
     await live.publish(numbered(1, 1))
     assert await staying == "1"
+
+
+async def test_work_under_one_lease_is_done_by_one_at_a_time_and_goes_on_when_that_one_is_gone(
+    live: MemoryLive,
+) -> None:
+    began: list[str] = []
+    second_began = asyncio.Event()
+
+    async def work(who: str) -> None:
+        began.append(who)
+        if who == "second":
+            second_began.set()
+        if who != "other":
+            await asyncio.Event().wait()
+
+    first = asyncio.create_task(live.run_alone("mailbox", lambda: work("first")))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(live.run_alone("mailbox", lambda: work("second")))
+    await live.run_alone("another mailbox", lambda: work("other"))
+    assert began == ["first", "other"]
+    first.cancel()
+    await asyncio.wait([first])
+    await second_began.wait()
+    second.cancel()
+    await asyncio.wait([second])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from crm.store import After, Collection, Group, Order, R, Store, Where, Write
@@ -114,3 +114,6 @@ class SlowLive:
 
     async def viewers(self, case_id: str) -> list[Viewer]:
         return await self._live.viewers(case_id)
+
+    async def run_alone(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        await self._live.run_alone(name, work)

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from channels.email import door as door_module
+from channels.email import letters as letters_module
 from channels.email.door import EmailSource
 from channels.email.settings import EmailSettings
 from crm.contact import Arrival, Receipt
@@ -132,7 +132,7 @@ async def test_a_letter_our_reader_fails_on_is_taken_whole(monkeypatch: pytest.M
     def fails(*_: object, **__: object) -> Arrival:
         raise RecursionError
 
-    monkeypatch.setattr(door_module, "read_email", fails)
+    monkeypatch.setattr(letters_module, "read_email", fails)
     shelf = Shelf()
     async with a_door(shelf.accept) as door:
         await hand_in(door.port)

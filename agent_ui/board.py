@@ -16,7 +16,7 @@ from crm.dead_letter import DeadLetter
 from crm.errors import NotFound
 from router.behind import Number, What, find_cases_behind
 from router.dead_letters import count_dead_letters, drop, list_dead_letters, replay, replay_all
-from router.health import ChannelHealth, read_health
+from router.health import DoorHealth, read_health
 from router.metrics import Board, ChannelLine, read_board
 
 FRESH = timedelta(seconds=1)
@@ -37,19 +37,24 @@ TITLES: dict[What, str] = {
 }
 
 
-class Door(NamedTuple):
-    """A channel on the board: how its door is, and its last hour. Either may be unknown."""
+class ChannelDoors(NamedTuple):
+    """A channel on the board: how its doors are, and its last hour. Of a channel no door need have told."""
 
     channel: str
-    health: ChannelHealth | None
+    doors: tuple[DoorHealth, ...]
     hour: ChannelLine
+
+    @property
+    def last_contact(self) -> datetime | None:
+        """The latest through any of its doors."""
+        return max((door.last_contact for door in self.doors if door.last_contact), default=None)
 
 
 class Wall(NamedTuple):
     """What the board shows at one moment."""
 
     board: Board
-    doors: list[Door]
+    channels: list[ChannelDoors]
     letters: list[DeadLetter]
     letters_waiting: int
     down: int
@@ -134,27 +139,26 @@ async def _read_wall(rooms: Rooms) -> Wall:
         count_dead_letters(rooms.store),
     )
     down = sum(door.state == "down" for door in health)
-    return Wall(board, _doors(board, health), letters, waiting, down)
+    return Wall(board, _channels(board, health), letters, waiting, down)
 
 
-def _doors(board: Board, health: list[ChannelHealth]) -> list[Door]:
-    """Doors that are down first, then by how much came in."""
+def _channels(board: Board, health: list[DoorHealth]) -> list[ChannelDoors]:
+    """Channels with a door that is down first, then by how much came in."""
     hours = {line.channel: line for line in board.channels}
-    states = {door.channel: door for door in health}
-    doors = [
-        Door(
+    channels = [
+        ChannelDoors(
             channel,
-            states.get(channel),
+            tuple(door for door in health if door.channel == channel),
             hours.get(channel) or ChannelLine(channel=channel),
         )
-        for channel in {*hours, *states}
+        for channel in {*hours, *(door.channel for door in health)}
     ]
     return sorted(
-        doors,
-        key=lambda door: (
-            door.health is None or door.health.state == "up",
-            -door.hour.received,
-            door.channel,
+        channels,
+        key=lambda line: (
+            all(door.state == "up" for door in line.doors),
+            -line.hour.received,
+            line.channel,
         ),
     )
 

@@ -27,6 +27,30 @@ class Source(Protocol):
     def listening(self, accept: Accept) -> AbstractAsyncContextManager[None]: ...
 
 
+class Door(Protocol):
+    """Where a source tells how it fares, for the supervisor's eye. Telling never waits.
+
+    One that listens in one place need not: the composition root sees it open and close. One that
+    reconnects, or watches a file that grows, is given its own.
+    """
+
+    def up(self) -> None:
+        """It is connected, or watches."""
+        ...
+
+    def down(self, problem: str) -> None:
+        """It is not; why, to the operator: no customer's words, no secret."""
+        ...
+
+    def saw_contact(self) -> None:
+        """A contact came in just now, and is stored."""
+        ...
+
+    def lag(self, seconds: float) -> None:
+        """How far behind its peer it is: the age of the oldest thing there that it has not taken yet."""
+        ...
+
+
 class Reply(NamedTuple):
     """An outbound contact, stored already, with the bytes of its attachments by blob id."""
 

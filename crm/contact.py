@@ -15,6 +15,8 @@ AddressKind = Literal["email", "phone", "visitor", "telegram", "fax", "postal", 
 Direction = Literal["inbound", "outbound"]
 Automatic = Literal["", "reply", "bounce", "list", "notice"]
 Delivery = Literal["", "queued", "sent", "delivered", "bounced", "failed"]
+Amending = Literal["", "replace", "add"]
+Trust = Literal["", "proven", "unproven", "forged"]
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -82,6 +84,11 @@ class Contact(Record, frozen=True, kw_only=True, omit_defaults=True):
     report: DeliveryReport | None = None
     fingerprint: str = ""  # of what was said: tells a retry from another contact under a reused key
     fields: dict[str, str] = {}  # what else the channel knows (page of the visitor, language, …)
+    amends: str = ""  # key of an earlier contact on this channel that this one changes
+    amending: Amending = ""  # how: other words and files instead of those it had, or more of them
+    revision: int = 0  # a later amendment has a higher one: unix time or a sequence of the channel's
+    proofs: tuple[Address, ...] = ()  # further addresses that the channel proved to be the sender's
+    trust: Trust = ""  # what is known of the sender being who he says he is; empty where nothing is
 
     customer_id: str = ""
     case_id: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from agent_ui.api.calls import Call, Operation, answer
-from router.health import ChannelHealth, read_health
+from router.health import DoorHealth, read_health
 from router.metrics import Board, read_board
 
 
@@ -22,5 +22,5 @@ async def read_doors(call: Call) -> web.Response:
 
 OPERATIONS = (
     Operation("GET", "/metrics", read_metrics, "Live numbers", Board),
-    Operation("GET", "/doors", read_doors, "Health of the doors", list[ChannelHealth]),
+    Operation("GET", "/doors", read_doors, "Health of the doors", list[DoorHealth]),
 )

@@ -78,8 +78,8 @@ async def test_who_is_there_and_what_he_has_is_shown(site: Site, olga: Browser) 
 
 
 async def test_a_door_that_is_down_says_why_and_since_when(site: Site, olga: Browser) -> None:
-    site.rooms.doors.report_up("chat")
-    site.rooms.doors.report_down("email", "address in use")
+    site.rooms.doors.door("chat", "chat").up()
+    site.rooms.doors.door("email", "email").down("address in use")
     html = await numbers(olga)
     assert tile(html, "troubles") == "1"
     assert html.index("address in use") < html.index("Чат")
@@ -140,3 +140,15 @@ async def test_many_who_look_cost_one_reading_a_second(site: Site, olga: Browser
     assert tile((await olga.get("/board/numbers")).text, "waiting") == "0", "still the reading of this second"
     site.house.clock.pass_by(seconds=timedelta(seconds=1).total_seconds())
     assert tile((await olga.get("/board/numbers")).text, "waiting") == "1"
+
+
+async def test_each_door_of_a_channel_is_shown_with_what_it_is_behind(site: Site, olga: Browser) -> None:
+    doors = site.rooms.doors
+    doors.door("telegram shop_bot", "telegram").up()
+    late = doors.door("telegram help_bot", "telegram")
+    late.lag(150)
+    late.saw_contact()
+    html = await numbers(olga)
+    assert "telegram shop_bot" in html
+    assert re.search(r"telegram help_bot.*?отстаёт на 2 мин", html, re.DOTALL)
+    assert html.count('href="/board/cases?what=received&amp;channel=telegram"') <= 1

@@ -63,7 +63,7 @@ async def test_the_board_follows_what_happens_without_a_reload(site: Site, chrom
         await site.house.intake.accept(an_arrival())
         await expect(waiting).to_have_text("2", timeout=PATIENCE)
         site.house.clock.pass_by(seconds=2)
-        site.rooms.doors.report_down("email", "address in use")
+        site.rooms.doors.door("email", "email").down("address in use")
         await site.house.intake.accept(a_message("m2", visitor="v2"))
         await expect(page.locator("#channels")).to_contain_text("address in use", timeout=PATIENCE)
         assert await page.evaluate("window.stayed")

@@ -1,0 +1,130 @@
+"""The doors: every source and outlet that the settings turn on, made, opened and seen to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from aiohttp import web
+
+from channels.base import Accept, Door, Outlet, Source
+from channels.chat.outlet import ChatOutlet
+from channels.chat.source import ChatSource
+from channels.email.door import EmailSource
+from channels.email.outlet import EmailOutlet
+from channels.email.token import AddressToken
+from crm.contact import Arrival, Receipt
+from onewindow.core import Core
+from onewindow.settings import BadSetting, Settings
+from router.health import Doors
+
+
+class HttpDoor(Protocol):
+    """A door that is reached by HTTP: it lies beside the pages, under a path of its own."""
+
+    def add_to(self, app: web.Application) -> None: ...
+
+
+class TellsOfDelivery(Protocol):
+    """A door whose peer says by itself that an answer was seen."""
+
+    def on_delivered(self, delivered: Callable[[str], Awaitable[None]]) -> None: ...
+
+
+class Given(NamedTuple):
+    """What a door may be made of."""
+
+    settings: Settings
+    core: Core
+    doors: Doors
+    token: AddressToken
+
+
+class _Listed(NamedTuple):
+    source: Source
+    door: Door | None  # through which we tell how it is; None: it tells by itself
+
+
+@dataclass
+class Channels:
+    """The doors of this process. Outlets are open, sources are not yet."""
+
+    sources: list[_Listed] = field(default_factory=list)
+    outlets: dict[str, Outlet] = field(default_factory=dict)
+    http: list[HttpDoor] = field(default_factory=list)
+    tell_of_delivery: list[TellsOfDelivery] = field(default_factory=list)
+    smtp_port: Callable[[], int] = int  # known once the door is open; 0: there is none
+
+    def listen(self, source: Source, door: Door | None = None) -> None:
+        """A source to be opened. One that tells how it is by itself comes without a door."""
+        self.sources.append(_Listed(source, door))
+
+    def send(self, outlet: Outlet) -> None:
+        """An outlet, open already."""
+        self.outlets[outlet.channel] = outlet
+
+
+@asynccontextmanager
+async def make_channels(given: Given) -> AsyncIterator[Channels]:
+    """Every door of the settings, as long as the context is open. A channel without its table is off."""
+    channels = Channels()
+    async with AsyncExitStack() as house:
+        await _email(given, channels, house)
+        _chat(given, channels)
+        yield channels
+
+
+@asynccontextmanager
+async def listening(channels: Channels, accept: Accept) -> AsyncIterator[None]:
+    """The sources, open one after another; the last one opened is the first one closed."""
+    async with AsyncExitStack() as open_doors:
+        for source, door in channels.sources:
+            await open_doors.enter_async_context(_open(source, door, accept))
+        yield
+
+
+async def _email(given: Given, channels: Channels, house: AsyncExitStack) -> None:
+    settings = given.settings
+    if settings.relay:
+        relay = EmailOutlet(settings.relay, token=given.token)
+        channels.send(await house.enter_async_context(relay.open()))
+    if settings.email:
+        source = EmailSource(settings.email, token=given.token)
+        channels.listen(source, given.doors.door("email", "email"))
+        channels.smtp_port = lambda: source.port
+
+
+def _chat(given: Given, channels: Channels) -> None:
+    if given.settings.chat is None:
+        return
+    chat = ChatSource(given.settings.chat, store=given.core.store, live=given.core.live)
+    channels.listen(chat, given.doors.door("chat", "chat"))
+    channels.send(ChatOutlet(chat))
+    channels.http.append(chat)
+    channels.tell_of_delivery.append(chat)
+
+
+@asynccontextmanager
+async def _open(source: Source, door: Door | None, accept: Accept) -> AsyncIterator[None]:
+    """A source that listens, and is seen to on the supervisor's page."""
+    if door is None:
+        async with source.listening(accept):
+            yield
+        return
+
+    async def accept_and_see(arrival: Arrival) -> Receipt:
+        receipt = await accept(arrival)
+        door.saw_contact()
+        return receipt
+
+    try:
+        async with source.listening(accept_and_see):
+            door.up()
+            yield
+    except OSError as error:
+        door.down(error.strerror or "cannot listen")
+        raise BadSetting(
+            f"{source.channel}: cannot listen: {error.strerror}.", field=source.channel
+        ) from error

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_network
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 from aiohttp import web
@@ -15,12 +15,17 @@ from crm.desk import DeskForm
 from crm.employee import Employee
 from crm.record import Clock, NewId
 from crm.store import Store
+from crm.wrong import Wrong
 from router.audit import Audit
 from router.casework import Casework
 from router.health import Doors
+from router.identity import is_region
 from router.intake import Intake
 from router.live import Live
+from router.networks import is_origin, wrong_networks
 from router.rules import RuleBook
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class UiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,15 +38,20 @@ class UiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     product: str = "onewindow"
     public_url: str = ""
     secure_cookies: bool = True
-    session_hours: int = 12
-    idle_minutes: int = 120
+    session_hours: Count = 12
+    idle_minutes: Count = 120
     trusted_proxies: tuple[str, ...] = ()
-    upload_bytes: int = 25 * 1024 * 1024
+    upload_bytes: Count = 25 * 1024 * 1024
     region: str = "RU"  # how telephone numbers without a country are read
 
-    def __post_init__(self) -> None:
-        for network in self.trusted_proxies:
-            ip_network(network)  # raises ValueError that names the network
+    def wrong(self) -> Iterator[Wrong]:
+        """What cannot work."""
+        if self.public_url and not is_origin(self.public_url.removesuffix("/")):
+            expected = "expected an address such as https://help.example.com, without a path"
+            yield Wrong("public_url", f"{expected}, got {self.public_url!r}")
+        if not is_region(self.region):
+            yield Wrong("region", "expected the two letters of a country (ISO 3166), such as RU")
+        yield from wrong_networks(self.trusted_proxies, "trusted_proxies")
 
 
 class Desk(Protocol):

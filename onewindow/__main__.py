@@ -17,7 +17,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from crm.errors import OnewindowError
-from onewindow.check import check_installation
+from onewindow.check import check_file
 from onewindow.control import tell
 from onewindow.core import data_directory
 from onewindow.demo.running import run_demo
@@ -44,8 +44,8 @@ def main() -> None:
     try:
         cli(prog_name="onewindow", standalone_mode=True)
     except* OnewindowError as errors:
-        for error in _leaves(errors):
-            problems.print(f"[bold red]onewindow:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        for line in [line for error in _leaves(errors) for line in str(error).splitlines()]:
+            problems.print(f"[bold red]onewindow:[/] {escape(line)}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
@@ -97,7 +97,7 @@ def serve(config: Path) -> None:
 @config_option
 def check(config: Path) -> None:
     """Say what is wrong with a configuration, without starting anything."""
-    findings = check_installation(_settings(config))
+    findings = check_file(config, os.environ)
     for finding in findings:
         problems.print(f"[bold red]wrong:[/] {escape(finding)}", highlight=False, soft_wrap=True)
     if findings:

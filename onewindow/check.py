@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from crm.errors import BadInput
 from onewindow.core import load_rules, load_secret
-from onewindow.settings import Settings
+from onewindow.settings import BadSetting, Settings, load_settings
+
+
+def check_file(path: Path, environ: Mapping[str, str]) -> list[str]:
+    """All that is wrong with the settings in that file; what they name is looked at when they can be read."""
+    try:
+        settings = load_settings(path, environ)
+    except BadSetting as error:
+        return str(error).splitlines()
+    return check_installation(settings)
 
 
 def check_installation(settings: Settings) -> list[str]:
@@ -16,12 +26,8 @@ def check_installation(settings: Settings) -> list[str]:
     findings = [*_rules(settings), *_data(settings), *_secret(settings), *_files(settings), *_ports(settings)]
     if settings.email is None and settings.chat is None:
         findings.append("email, chat: no channel is set up: add a table [email] or [chat]")
-    if settings.email and not settings.email.addresses and not settings.email.domains:
-        findings.append("email.addresses: expected at least one address or domain that is ours")
     if settings.email and settings.relay is None:
         findings.append("relay: mail comes in but no relay is set to answer through: add a table [relay]")
-    if settings.ui.public_url and not settings.ui.public_url.startswith(("https://", "http://")):
-        findings.append("ui.public_url: expected an address that begins with https:// or http://")
     return findings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +14,9 @@ from agent_ui.rooms import UiSettings
 from channels.chat.settings import ChatSettings
 from channels.email.settings import EmailSettings, RelaySettings
 from crm.errors import BadInput
-from crm.wrong import tell_wrong
+from crm.wrong import Wrong
+from onewindow.faults import find_wrong
+from router.identity import is_region
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -42,12 +44,17 @@ class RouterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How contacts are routed. A relative path of `rules` begins at the settings file."""
 
     rules: str = "rules.toml"
-    region: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")] = "RU"
+    region: str = "RU"
     accept_seconds: Count = 45
     absent_minutes: Count = 240
     queue: Count = 2000
     batch: Count = 64  # contacts routed together at most
     spacing_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 10  # between the beginnings of two batches
+
+    def wrong(self) -> Iterator[Wrong]:
+        """What cannot work."""
+        if not is_region(self.region):
+            yield Wrong("region", "expected the two letters of a country (ISO 3166), such as RU")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,7 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class BadSetting(BadInput):
-    """A setting is wrong. `field` is its name, such as `http.port`; the message says what it should be."""
+    """Settings are wrong, one a line. `field` is the first one's name, such as `http.port`."""
 
 
 def read_settings(text: str, environ: Mapping[str, str], *, home: Path = Path()) -> Settings:
@@ -79,11 +86,10 @@ def read_settings(text: str, environ: Mapping[str, str], *, home: Path = Path())
         if value := environ.get(variable, ""):
             _overrule(raw, path, _number(variable, value) if path[-1] == "port" else value)
     raw.setdefault("home", str(home))
-    try:
-        return _rooted(msgspec.convert(raw, Settings))
-    except msgspec.ValidationError as error:
-        wrong = tell_wrong(error)
-        raise BadSetting(f"{wrong.field or 'settings'}: {wrong.said}.", field=wrong.field) from error
+    if found := list(find_wrong(raw, Settings)):
+        lines = [f"{wrong.field or 'settings'}: {wrong.said}." for wrong in found]
+        raise BadSetting("\n".join(lines), field=found[0].field)
+    return _rooted(msgspec.convert(raw, Settings))
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:

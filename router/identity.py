@@ -49,6 +49,11 @@ def normalise_number(value: str, *, region: str = "RU") -> str:
     return digits if len(digits) > 1 else ""
 
 
+def is_region(region: str) -> bool:
+    """Whether it is a country whose numbers are known, by its ISO 3166 letters."""
+    return region in phonenumbers.SUPPORTED_REGIONS
+
+
 def _normalise_mail(value: str) -> str:
     local, at, domain = value.rpartition("@")
     if not domain.isascii():

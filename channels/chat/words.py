@@ -15,6 +15,11 @@ Text = str | dict[str, str]
 """A text with `{places}`; or its plural forms by category (zero, one, two, few, many, other)."""
 
 
+def spoken() -> list[str]:
+    """Languages that there are words in."""
+    return sorted(path.stem for path in LANGUAGES.glob("*.json"))
+
+
 class Words:
     """The languages that the chat of this installation speaks; the first is for everybody else."""
 
@@ -42,9 +47,8 @@ class Words:
 
 def _read(language: str) -> dict[str, Text]:
     path = LANGUAGES / f"{language}.json"
-    if not language.isalpha() or not path.exists():
-        known = ", ".join(sorted(path.stem for path in LANGUAGES.glob("*.json")))
-        raise BadInput(f"expected languages out of: {known}", field="languages")
+    if language not in spoken():
+        raise BadInput(f"expected languages out of: {', '.join(spoken())}", field="languages")
     return msgspec.json.decode(path.read_bytes(), type=dict[str, Text])
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+_NAME = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_DOMAIN = re.compile(rf"{_NAME}(?:\.{_NAME})*")
+_LOCAL = re.compile(r"[^\s\x00-\x1f\x7f<>()\[\],;:@\"\\]{1,64}")
 
 
 def split_address(address: str) -> tuple[str, str]:
@@ -15,6 +20,21 @@ def split_address(address: str) -> tuple[str, str]:
         except UnicodeError:
             return local, domain
     return local, domain
+
+
+def is_domain(text: str) -> bool:
+    """Whether it is the name of a domain, in any script."""
+    return (
+        "@" not in text
+        and text == text.strip()
+        and _DOMAIN.fullmatch(split_address("@" + text)[1]) is not None
+    )
+
+
+def is_mailbox(text: str) -> bool:
+    """Whether it is a plain mail address, in any script."""
+    local, _, domain = text.rpartition("@")
+    return _LOCAL.fullmatch(local) is not None and is_domain(domain)
 
 
 class Mailboxes:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from onewindow.check import check_installation
-from onewindow.settings import read_settings
+from onewindow.check import check_file
 
 WELL = """
 [http]
@@ -24,12 +23,13 @@ mailbox = "help@example.com"
 
 
 def findings_of(home: Path, text: str) -> list[str]:
-    return check_installation(read_settings(text, {}, home=home))
+    (home / "onewindow.toml").write_text(text, encoding="utf-8")
+    return check_file(home / "onewindow.toml", {})
 
 
 def test_nothing_is_found_where_all_is_well_and_nothing_is_left_behind(tmp_path: Path) -> None:
     assert findings_of(tmp_path, WELL) == []
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["onewindow.toml"]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_nothing_is_found_where_all_is_well_and_nothing_is_left_behind(tmp_path:
         (
             "[chat]",
             "[ui]\npublic_url = 'x'\n[chat]",
-            "ui.public_url: expected an address that begins with https:// or http://",
+            "ui.public_url: expected an address such as https://help.example.com, without a path, got 'x'",
         ),
         ("[http]", "data = 'taken'\n[http]", "data: {home}/taken is a file: expected a directory"),
         ("[http]", "data = 'taken/below'\n[http]", "data: {home}/taken is a file: expected a directory"),
@@ -67,7 +67,7 @@ def test_nothing_is_found_where_all_is_well_and_nothing_is_left_behind(tmp_path:
         ),
         (
             "addresses",
-            "tls_key = 'none.pem'\naddresses",
+            "tls_certificate = 'taken'\ntls_key = 'none.pem'\naddresses",
             "email.tls_key: {home}/none.pem cannot be read: expected a PEM file",
         ),
         ("[email]", "host = 'no host of ours'\n[email]", "http.port: cannot listen on no host of ours:0"),
@@ -84,10 +84,10 @@ def test_one_thing_that_is_wrong_is_found_and_named(
 
 def test_everything_that_is_wrong_is_found_at_once(tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_text("x", encoding="utf-8")
-    text = WELL.replace('addresses = ["help@example.com"]', "tls_key = 'x'").replace(
-        "[chat]", "[ui]\npublic_url = 'x'"
-    )
-    assert len(findings_of(tmp_path, text)) == 4
+    wrong = "[email]\nhost = 'no host of ours'\ntls_certificate = 'x'\ntls_key = 'y'"
+    found = [finding.partition(":")[0] for finding in findings_of(tmp_path, WELL.replace("[email]", wrong))]
+    expected = ["router.rules", "email.tls_certificate", "email.tls_key", "email.port"]
+    assert [name for name in found if name != "http.port"] == expected
 
 
 @pytest.mark.parametrize("table", ["http", "email"])

@@ -106,11 +106,37 @@ def test_a_port_that_is_none_is_named_by_its_variable_or_setting(value: str) -> 
         ("http = 5", "http", "`object`.*`int`"),
         ("[relay]", "relay.mailbox", "expected, but missing"),
         ("log_level = 'loud'", "log_level", "debug|info|warning|error"),
-        ("[router]\nregion = 'ru'", "router.region", "A-Z"),
+        ("[router]\nregion = 'ru'", "router.region", "ISO 3166"),
+        ("[router]\nregion = 'ZZ'", "router.region", "ISO 3166"),
+        ("[ui]\nregion = 'ZZ'", "ui.region", "ISO 3166"),
+        ("[ui]\nsession_hours = 0", "ui.session_hours", ">= 1"),
+        ("[ui]\npublic_url = 'help.example.com'", "ui.public_url", "https://help"),
+        ("[ui]\npublic_url = 'https://example.com/help'", "ui.public_url", "without a path"),
         ("[router]\nqueue = 0", "router.queue", ">= 1"),
         ("[email]\naddresses = ['a', 5]", "email.addresses[1]", "`str`.*`int`"),
         ("[email]\naddresses = 'a'", "email.addresses", "`array`.*`str`"),
-        ("[ui]\ntrusted_proxies = ['10.0.0.0/99']", "ui", "10.0.0.0/99"),
+        ("[ui]\ntrusted_proxies = ['10.0.0.0/99']", "ui.trusted_proxies[0]", "10.0.0.0/99"),
+        ("[chat]\ntrusted_proxies = ['::1', 'zz']", "chat.trusted_proxies[1]", "network.*'zz'"),
+        ("[chat]\nallowed_origins = ['x y']", "chat.allowed_origins[0]", "a site.*'x y'"),
+        ("[chat]\nallowed_origins = ['https://a.b/']", "chat.allowed_origins[0]", "without a path"),
+        ("[chat]\nallowed_origins = ['https://a.b:443']", "chat.allowed_origins[0]", "a site"),
+        ("[chat]\nlanguages = ['en', 'zz']", "chat.languages[1]", "en, ru.*'zz'"),
+        ("[chat]\nlanguages = []", "chat.languages", "en, ru"),
+        ("[chat]\ntitle = { zz = 'x' }", "chat.title", "en, ru.*'zz'"),
+        ("[chat]\nfile_types = ['.pdf']", "chat.file_types[0]", "such as pdf"),
+        ("[chat]\nframe_limit = 5000", "chat.frame_limit", "expected at least 41024"),
+        ("[chat]\nclosed_after = 1", "chat.closed_after", "more than ping_after"),
+        ("[email]", "email.addresses", "at least one"),
+        ("[email]\naddresses = ['nope']", "email.addresses[0]", "help@example.com, got 'nope'"),
+        ("[email]\naddresses = ['a@b', 'a b@c']", "email.addresses[1]", "a mail address"),
+        ("[email]\ndomains = ['@example.com']", "email.domains[0]", "name of a domain"),
+        ("[email]\ndomains = ['a.b']\ntls_key = 'k'", "email.tls_certificate", "since tls_key"),
+        ("[email]\ndomains = ['a.b']\nhost = ''", "email.host", "length >= 1"),
+        ("[email]\ndomains = ['a.b']\nhostname = 'x y'", "email.hostname", "name of a domain"),
+        ("[email]\ndomains = ['a.b']\nmemory_limit = 9", "email.memory_limit", "data_size_limit"),
+        ("[relay]\nmailbox = 'x'", "relay.mailbox", "a mail address.*'x'"),
+        ("[relay]\nmailbox = 'a@b'\nuser = 'u'", "relay.password", "since user is set"),
+        ("[relay]\nmailbox = 'a@b'\ntls = true\nstarttls = true", "relay.starttls", "since tls"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_was_expected(text: str, field: str, says: str) -> None:
@@ -118,6 +144,49 @@ def test_a_wrong_setting_is_named_with_what_was_expected(text: str, field: str, 
         read_settings(text, {"ONEWINDOW_HTTP_PORT": "8099"} if "http =" in text else {})
     assert caught.value.field == field
     assert str(caught.value).startswith(f"{field}: ")
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    text = """
+    colour = 1
+    [email]
+    addresses = ["nope", 5, "help@example.com"]
+    port = 70000
+    [relay]
+    [chat]
+    languages = ["zz"]
+    frame_limit = "x"
+    trusted_proxies = ["zz"]
+    [router]
+    region = "ZZ"
+    """
+    with pytest.raises(BadSetting) as caught:
+        read_settings(text, {})
+    named = [line.partition(": ")[0] for line in str(caught.value).splitlines()]
+    assert named == [
+        "colour",
+        "email.addresses[1]",
+        "email.port",
+        "relay.mailbox",
+        "chat.frame_limit",
+        "chat.languages[0]",
+        "chat.trusted_proxies[0]",
+        "router.region",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[ui]\npublic_url = 'https://help.example.com/'",
+        "[ui]\npublic_url = 'http://[::1]:8080'",
+        "[chat]\nallowed_origins = ['http://localhost:3000', 'https://xn--e1afmkfd.xn--p1ai', '*']",
+        "[email]\naddresses = ['помощь@пример.рф', 'a.b+c@localhost']\ndomains = ['пример.рф', 'mx_1.a']",
+        '[relay]\nmailbox = "o\'neill@example.com"\nstarttls = true',
+    ],
+)
+def test_what_is_unusual_and_right_is_taken(text: str) -> None:
+    read_settings(text, {})
 
 
 @pytest.mark.parametrize("text", ["a = ", "[http\nport = 1", "a = 1\na = 2", "\0", "x = " + "[" * 5000])

@@ -33,7 +33,9 @@ export class Host extends EventTarget {
     if (this.embedded) parent.postMessage(message, "*");
   }
 
+  /** What comes from now on was not seen, although the site has yet to hear of it. */
   close() {
+    this.shown = !this.embedded;
     this.tell({ onewindow: "close" });
   }
 

@@ -36,14 +36,15 @@
       block-size: min(680px, calc(100vh - 116px)); border: 0; border-radius: 16px; background: transparent; color-scheme: none;
       box-shadow: 0 12px 48px rgb(0 0 0 / 0.28); opacity: 0; visibility: hidden; transform: translateY(12px);
       transition: opacity 0.15s, transform 0.15s, visibility 0s 0.15s; }
-    iframe.open { opacity: 1; visibility: visible; transform: none; transition: opacity 0.15s, transform 0.15s; }
+    /* It opens at once: while a frame of another origin fades in, browsers give what is pressed in it to the site. */
+    iframe.open { opacity: 1; visibility: visible; transform: none; transition: none; }
     .left button, .left iframe { inset-inline: 20px auto; }
     @media (max-width: 480px), (max-height: 480px) {
       iframe { inset: 0; inline-size: 100vw; block-size: 100vh; block-size: 100dvh; border-radius: 0; }
       .left iframe { inset: 0; }
       button[aria-expanded="true"] { display: none; }
     }
-    @media (prefers-reduced-motion: reduce) { button, svg, iframe, iframe.open { transition: none; } }
+    @media (prefers-reduced-motion: reduce) { button, svg, iframe { transition: none; } }
     @media print { button, iframe { display: none; } }
   `;
 

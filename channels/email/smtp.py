@@ -21,6 +21,8 @@ _CHUNK = 1 << 20
 _END = b"\r\n.\r\n"
 _PATH = re.compile(r"<([^\s<>@\"\\(),:;\[\]]+@[A-Za-z0-9.-]+)>(?: +(.*))?\Z")
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
 
 class Doorkeeper(Protocol):
     """Decides what conversations answer; each answer is an SMTP reply, a good one begins with 250."""
@@ -149,7 +151,8 @@ class Conversation(SMTP):
     async def push(self, status: AnyStr) -> None:
         # Commands that came together (RFC 2920) are answered together: each write costs more than a command.
         said = cast("str | bytes", status)
-        reply = said.encode() if isinstance(said, str) else said
+        # The library says back what it was told, whatever the charset of that.
+        reply = said.encode(errors="replace") if isinstance(said, str) else said
         self._replies.append(reply)
         if reply[:2] not in (b"25", b"35"):
             self._flush()  # the library may close the connection right behind such a reply
@@ -182,6 +185,18 @@ class Conversation(SMTP):
 
     async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: ARG002, N802
         await self.push("502 5.5.1 No accounts here")
+
+    async def smtp_STARTTLS(self, arg: str | None) -> None:  # noqa: N802
+        if self._tls_protocol:
+            await self.push("503 5.5.1 TLS is on already")
+        else:
+            await super().smtp_STARTTLS(arg or "")
+
+    async def smtp_POST(self, arg: str | None) -> None:  # noqa: ARG002, N802
+        # A page may have its visitor's browser send a form here whose lines are a conversation.
+        await self._part("421 4.7.0 This is no web server")
+
+    smtp_CONNECT = smtp_GET = smtp_HEAD = smtp_OPTIONS = smtp_PUT = smtp_POST  # noqa: N815
 
     async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
         if self._messages >= self._limits.messages_per_connection:
@@ -265,7 +280,18 @@ class Conversation(SMTP):
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         # The library's grammar costs as much as the rest of the command; plain paths need none of it.
         match = _PATH.match(arg)
-        return (match[1], match[2] or "") if match else super()._getaddr(arg)
+        address, rest = (match[1], match[2] or "") if match else super()._getaddr(arg)
+        return _readable(address), rest
+
+
+def _readable(address: str | None) -> str | None:
+    """None for one with control characters. What is no UTF-8, which nothing could store, becomes U+FFFD."""
+    if address is None or _CONTROL.search(address):
+        return None
+    if address.isascii():
+        return address
+    # The library keeps such bytes as halves of surrogate pairs.
+    return address.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _ended(task: asyncio.Task[None]) -> None:

@@ -19,41 +19,8 @@ from channels.email.door import EmailSource
 from channels.email.settings import EmailSettings
 from crm.contact import Arrival, Receipt
 from crm.errors import BadInput, QueueFull
-from tests.channels.email.peers import LETTER, OURS, TOKEN, Shelf, a_door, hand_in, with_client
+from tests.channels.email.peers import LETTER, OURS, TOKEN, Shelf, Talk, a_door, hand_in, with_client
 from tests.polling import until
-
-
-class Talk:
-    """One conversation, spoken by hand."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    @classmethod
-    async def begin(cls, port: int) -> Talk:
-        talk = cls(*await asyncio.open_connection("127.0.0.1", port))
-        await talk.hear()
-        return talk
-
-    async def hear(self) -> str:
-        """One reply, its last line."""
-        while line := (await asyncio.wait_for(self.reader.readline(), 10)).decode():
-            if line[3:4] != "-":
-                return line.strip()
-        return ""
-
-    async def say(self, line: str) -> str:
-        self.writer.write(line.encode() + b"\r\n")
-        return await self.hear()
-
-    async def until_data(self, *, sender: str = "ivan@example.org") -> None:
-        for line in ("EHLO client", f"MAIL FROM:<{sender}>", f"RCPT TO:<{OURS}>", "DATA"):
-            assert (await self.say(line))[0] in "23"
-
-    async def leave(self) -> None:
-        self.writer.close()
-        await self.writer.wait_closed()
 
 
 async def test_a_letter_is_accepted_with_its_bytes() -> None:

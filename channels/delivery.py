@@ -14,7 +14,7 @@ import msgspec
 from channels.base import Outlet, Reply
 from crm.case import Reopened
 from crm.collections import CASES, CONTACTS, ENTRIES
-from crm.contact import Contact
+from crm.contact import Contact, DeliveryReport
 from crm.errors import AgainLater, Conflict, DeliveryDelayed, DeliveryFailed, OnewindowError
 from crm.record import Clock
 from crm.store import Insert, Order, Replace, Store, Where, Write, at_least, equals, less_than
@@ -70,6 +70,21 @@ class Delivery:
         contact = await self._store.get(CONTACTS, contact_id)
         if contact and contact.direction == "outbound" and contact.delivery in ("queued", "sent"):
             await self._settle(contact, delivery="delivered", next_try_at=None, problem="")
+
+    async def reported(self, contact_id: str, report: DeliveryReport) -> bool:
+        """What became of an answer that left, says its channel. False: that it left is not known yet."""
+        contact = await self._store.get(CONTACTS, contact_id)
+        if contact is None or contact.direction != "outbound":
+            return True  # not an answer of ours
+        if report.outcome == "delivered":
+            await self.delivered(contact_id)
+        elif contact.delivery == "queued":
+            return False
+        elif contact.delivery == "sent" and report.outcome == "delayed":
+            await self._settle(contact, problem=report.status)
+        elif contact.delivery == "sent":
+            await self._fail(contact, contact.tries, report.status)
+        return True
 
     async def _listen(self) -> None:
         while True:

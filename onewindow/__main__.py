@@ -21,6 +21,7 @@ from onewindow.check import check_file
 from onewindow.control import tell
 from onewindow.core import data_directory
 from onewindow.demo.running import run_demo
+from onewindow.fax import keep_received, keep_sent
 from onewindow.serve import Addresses, run_until_stopped
 from onewindow.settings import Settings, load_settings
 from storage.sqlite import backup as copy_store
@@ -178,6 +179,26 @@ def dead_letters_replay(config: Path, ids: tuple[str, ...], *, everything: bool)
     out.print(f"{len(ids) - dead} replayed, {dead} still dead", highlight=False)
     if dead:
         sys.exit(1)
+
+
+@cli.command("fax-received", context_settings={"ignore_unknown_options": True})
+@config_option
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def fax_received(config: Path, arguments: tuple[str, ...]) -> None:
+    """Take a fax that HylaFAX received: FILE DEVICE COMMID MESSAGE [CALLER]..., as faxrcvd has them.
+
+    The exit code is 0 once the fax is kept, whether the server runs or not; anything else means that it
+    was not, and that it must stay where it is.
+    """
+    keep_received(_settings(config), arguments)
+
+
+@cli.command("fax-sent", context_settings={"ignore_unknown_options": True})
+@config_option
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def fax_sent(config: Path, arguments: tuple[str, ...]) -> None:
+    """Take what became of a fax that was sent: JOBTAG WHY [STATUS], as HylaFAX's notify has them."""
+    keep_sent(_settings(config), arguments)
 
 
 @cli.command()

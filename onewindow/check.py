@@ -9,6 +9,7 @@ from pathlib import Path
 
 from crm.errors import BadInput
 from onewindow.core import load_rules, load_secret
+from onewindow.fax import check_fax
 from onewindow.settings import BadSetting, Settings, load_settings
 
 
@@ -24,7 +25,8 @@ def check_file(path: Path, environ: Mapping[str, str]) -> list[str]:
 def check_installation(settings: Settings) -> list[str]:
     """Sentences, each naming a setting and what was expected; none when all is well."""
     findings = [*_rules(settings), *_data(settings), *_secret(settings), *_files(settings), *_ports(settings)]
-    if settings.email is None and settings.chat is None:
+    findings += check_fax(settings)
+    if settings.email is None and settings.chat is None and settings.fax is None:
         findings.append("email, chat: no channel is set up: add a table [email] or [chat]")
     if settings.email and settings.relay is None:
         findings.append("relay: mail comes in but no relay is set to answer through: add a table [relay]")

@@ -15,8 +15,11 @@ from channels.chat.source import ChatSource
 from channels.email.door import EmailSource
 from channels.email.outlet import EmailOutlet
 from channels.email.token import AddressToken
-from crm.contact import Arrival, Receipt
+from channels.fax.outlet import FaxOutlet
+from channels.fax.source import FaxSource
+from crm.contact import Arrival, DeliveryReport, Receipt
 from onewindow.core import Core
+from onewindow.fax import fax_directory, read_zone
 from onewindow.settings import BadSetting, Settings
 from router.health import Doors
 
@@ -31,6 +34,12 @@ class TellsOfDelivery(Protocol):
     """A door whose peer says by itself that an answer was seen."""
 
     def on_delivered(self, delivered: Callable[[str], Awaitable[None]]) -> None: ...
+
+
+class TellsOfFate(Protocol):
+    """A door whose peer says later how an answer fared, well or badly."""
+
+    def on_reported(self, tell: Callable[[str, DeliveryReport], Awaitable[bool]]) -> None: ...
 
 
 class Given(NamedTuple):
@@ -55,6 +64,10 @@ class Channels:
     outlets: dict[str, Outlet] = field(default_factory=dict)
     http: list[HttpDoor] = field(default_factory=list)
     tell_of_delivery: list[TellsOfDelivery] = field(default_factory=list)
+    tell_of_fate: list[TellsOfFate] = field(default_factory=list)
+    sort_mail: list[Callable[[Accept], Accept]] = field(
+        default_factory=list
+    )  # what takes its own out of mail
     smtp_port: Callable[[], int] = int  # known once the door is open; 0: there is none
 
     def listen(self, source: Source, door: Door | None = None) -> None:
@@ -73,6 +86,7 @@ async def make_channels(given: Given) -> AsyncIterator[Channels]:
     async with AsyncExitStack() as house:
         await _email(given, channels, house)
         _chat(given, channels)
+        await _fax(given, channels, house)
         yield channels
 
 
@@ -81,7 +95,10 @@ async def listening(channels: Channels, accept: Accept) -> AsyncIterator[None]:
     """The sources, open one after another; the last one opened is the first one closed."""
     async with AsyncExitStack() as open_doors:
         for source, door in channels.sources:
-            await open_doors.enter_async_context(_open(source, door, accept))
+            into = accept
+            for sort in channels.sort_mail if source.channel == "email" else ():
+                into = sort(into)
+            await open_doors.enter_async_context(_open(source, door, into))
         yield
 
 
@@ -104,6 +121,20 @@ def _chat(given: Given, channels: Channels) -> None:
     channels.send(ChatOutlet(chat))
     channels.http.append(chat)
     channels.tell_of_delivery.append(chat)
+
+
+async def _fax(given: Given, channels: Channels, house: AsyncExitStack) -> None:
+    settings = given.settings.fax
+    if settings is None:
+        return
+    zone = read_zone(settings.time_zone)
+    door = given.doors.door("fax", "fax")
+    fax = FaxSource(settings, home=fax_directory(given.settings), door=door, zone=zone)
+    channels.listen(fax)
+    channels.sort_mail.append(fax.sorting)
+    channels.tell_of_fate.append(fax)
+    if settings.server:
+        channels.send(await house.enter_async_context(FaxOutlet(settings, zone=zone).open()))
 
 
 @asynccontextmanager

@@ -62,6 +62,8 @@ async def open_house(settings: Settings) -> AsyncIterator[Addresses]:
         await house.enter_async_context(delivery.running())
         for door in channels.tell_of_delivery:
             door.on_delivered(delivery.delivered)
+        for fate in channels.tell_of_fate:
+            fate.on_reported(delivery.reported)
         audit = await house.enter_async_context(open_audit(core.store, clock=now, new_id=new_id))
         rooms = Rooms(
             store=core.store,

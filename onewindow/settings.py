@@ -13,6 +13,7 @@ import msgspec
 from agent_ui.rooms import UiSettings
 from channels.chat.settings import ChatSettings
 from channels.email.settings import EmailSettings, RelaySettings
+from channels.fax.settings import FaxSettings
 from crm.errors import BadInput
 from crm.wrong import Wrong
 from onewindow.faults import find_wrong
@@ -69,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     email: EmailSettings | None = None
     relay: RelaySettings | None = None
     chat: ChatSettings | None = None
+    fax: FaxSettings | None = None
     home: str = "."  # the directory that relative paths begin at: the settings file's own
 
 

@@ -1,0 +1,1 @@
+"""The fax door: what HylaFAX received, faxes that come as mail, and answers that go out by fax."""

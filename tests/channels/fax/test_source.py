@@ -1,0 +1,156 @@
+"""What HylaFAX received becomes a contact once, with its pages, whichever way we heard of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from channels.fax.hylafax import read_faxrcvd
+from channels.fax.reading import of_hook, read_fax
+from channels.fax.tray import Tray
+from crm.errors import StoreDown
+from tests.channels.fax.machines import (
+    MOMENT,
+    STANDARD,
+    Machine,
+    Received,
+    Shelf,
+    a_door,
+    a_fax,
+    a_page,
+    looping,
+    names,
+)
+from tests.polling import until
+
+
+async def test_a_fax_in_the_spool_becomes_a_contact_with_its_pages(tmp_path: Path) -> None:
+    machine, shelf = Machine(tmp_path / "spool"), Shelf()
+    machine.receives(Received(12), a_fax(a_page("one"), a_page("two")))
+    async with a_door(tmp_path, shelf.accept) as (_, bell):
+        await until(shelf.keys, ["fax000000012"])
+    (arrival,) = shelf.arrivals
+    contact = arrival.contact
+    assert (contact.sender.kind, contact.sender.value, contact.sender.name) == ("fax", "+74951234567", "IVAN")
+    assert [claim.value for claim in contact.claims] == ["+7 495 000-00-00"]
+    assert contact.recipients[0].value == "84955550000"
+    assert contact.duration == 58
+    assert contact.fields["outcome"] == "received"
+    assert contact.fields["pages"] == "2"
+    assert names(arrival) == [
+        *("fax000000012.tif", "fax000000012.pdf", "fax000000012-001.png", "fax000000012-002.png"),
+    ]
+    assert all(file.blob in arrival.blobs for file in contact.attachments)
+    assert (bell.state, bell.contacts) == ("up", 1)
+
+
+async def test_hook_and_log_tell_of_one_fax(tmp_path: Path) -> None:
+    machine, shelf = Machine(tmp_path / "spool"), Shelf()
+    content = a_fax()
+    handed = read_faxrcvd(
+        [Received(12).qfile, "ttyS0", "000000012", "", "+74951234567", "IVAN", "84955550000"]
+    )
+    tray = Tray(tmp_path / "ours" / "tray")
+    tray.open()
+    assert tray.put(read_fax(of_hook(handed), content, received_at=MOMENT))
+    machine.receives(Received(12), content)
+    machine.receives(Received(13), content)
+    async with a_door(tmp_path, shelf.accept):
+        await until(shelf.keys, ["fax000000012", "fax000000013"])
+    assert shelf.arrivals[0].contact.sender.value == "+74951234567"
+
+
+async def test_a_reception_that_failed_is_shown_with_its_reason(tmp_path: Path) -> None:
+    machine, shelf = Machine(tmp_path / "spool"), Shelf()
+    machine.receives(Received(12, reason="T.30 T2 timeout, expected page not received {E216}", pages=0))
+    async with a_door(tmp_path, shelf.accept):
+        await until(shelf.keys, ["fax000000012"])
+    contact = shelf.arrivals[0].contact
+    assert contact.fields["outcome"] == "failed"
+    assert contact.fields["reason"] == "T.30 T2 timeout, expected page not received {E216}"
+    assert contact.attachments == ()
+
+
+async def test_a_fax_that_broke_off_is_kept_as_far_as_it_came(tmp_path: Path) -> None:
+    machine, shelf = Machine(tmp_path / "spool"), Shelf()
+    machine.receives(Received(12, reason="Failed to properly detect carrier"), a_fax())
+    async with a_door(tmp_path, shelf.accept):
+        await until(shelf.keys, ["fax000000012"])
+    contact = shelf.arrivals[0].contact
+    assert (contact.fields["outcome"], contact.fields["pages"]) == ("partial", "1")
+
+
+@pytest.mark.parametrize(
+    ("content", "trouble", "outcome"),
+    [
+        (looping(a_fax(a_page("one"), a_page("two"))), "chain_loops", "partial"),
+        (b"II*\x00\x08\x00\x00\x00", "chain_broken", "failed"),
+        (a_fax()[:600], "chain_broken", "failed"),
+        (b"no picture at all", "not_pages", "failed"),
+    ],
+    ids=["looping", "only a head", "cut off", "not a picture"],
+)
+async def test_a_broken_file_comes_with_a_visible_error(
+    tmp_path: Path, content: bytes, trouble: str, outcome: str
+) -> None:
+    machine, shelf = Machine(tmp_path / "spool"), Shelf()
+    machine.receives(Received(12), content)
+    machine.receives(Received(13), a_fax())
+    async with a_door(tmp_path, shelf.accept):
+        await until(shelf.keys, ["fax000000012", "fax000000013"])
+    by_key = {arrival.contact.key: arrival.contact for arrival in shelf.arrivals}
+    assert by_key["fax000000012"].fields["troubles"].split()[0] == trouble
+    assert by_key["fax000000012"].fields["outcome"] == outcome
+    assert by_key["fax000000012"].attachments[0].size == len(content)
+    assert by_key["fax000000013"].fields["outcome"] == "received"
+
+
+async def test_what_is_not_stored_stays_in_the_tray_until_it_is(tmp_path: Path) -> None:
+    machine, shelf = Machine(tmp_path / "spool"), Shelf()
+    shelf.refusing = StoreDown("full")
+    machine.receives(Received(12), a_fax())
+    tray = Tray(tmp_path / "ours" / "tray")
+
+    async def waiting() -> int:
+        return len(tray.waiting())
+
+    async with a_door(tmp_path, shelf.accept):
+        await until(waiting, 1)
+    shelf.refusing = None
+    async with a_door(tmp_path, shelf.accept):
+        await until(shelf.keys, ["fax000000012"])
+        await until(waiting, 0)
+
+
+async def test_a_fax_no_line_names_is_taken_when_it_is_old(tmp_path: Path) -> None:
+    machine, shelf = Machine(tmp_path / "spool"), Shelf()
+    (machine.root / Received(12).qfile).write_bytes(a_fax())
+    async with a_door(tmp_path, shelf.accept, orphan_seconds=0.1):
+        await until(shelf.keys, ["fax000000012"])
+    assert shelf.arrivals[0].contact.claims[0].value == "+7 495 000-00-00"
+
+
+async def test_a_line_that_says_nothing_is_kept_and_stops_nothing(tmp_path: Path) -> None:
+    machine, shelf = Machine(tmp_path / "spool"), Shelf()
+    machine.writes("03/02/26 09:30\tRECV\tnonsense\n")
+    machine.receives(Received(13), a_fax(lines_per_inch=STANDARD))
+    async with a_door(tmp_path, shelf.accept):
+        await until(shelf.keys, ["fax000000013"])
+    (aside,) = (tmp_path / "ours" / "tray").glob("*.broken")
+    reason, line = aside.read_text().split("\n", 1)
+    assert reason.startswith("expected 9, 11")
+    assert line == "03/02/26 09:30\tRECV\tnonsense"
+
+
+async def test_a_spool_that_cannot_be_read_is_said_so(tmp_path: Path) -> None:
+    machine, shelf = Machine(tmp_path / "spool"), Shelf()
+    machine.log.mkdir()
+    async with a_door(tmp_path, shelf.accept) as (_, bell):
+
+        async def state() -> str:
+            return bell.state
+
+        await until(state, "the spool cannot be read: Is a directory")
+        machine.log.rmdir()
+        await until(state, "up")

@@ -23,6 +23,8 @@ ENTRIES = {
     "TransferAnswered": "transfer",
     "Closed": "check",
     "Reopened": "unlock",
+    "Amended": "edit",
+    "Identified": "user",
 }
 
 PREVIEWED = ("image/png", "image/jpeg", "image/gif", "image/webp")

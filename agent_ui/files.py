@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from aiohttp import web
@@ -13,7 +13,8 @@ from agent_ui.letters import Letter, lay_out, lay_out_words, policy
 from agent_ui.opening import enter_contact, note_reading
 from agent_ui.visit import Visit, get
 from agent_ui.words import mark
-from crm.collections import CUSTOMERS
+from crm.case import Amended
+from crm.collections import CUSTOMERS, ENTRIES
 from crm.contact import Attachment, Contact
 from crm.errors import NotFound
 
@@ -29,7 +30,7 @@ SIGNATURES = {
 async def send_attachment(visit: Visit) -> web.Response:
     """A file of a contact: a picture may be shown in place, everything else is only ever saved."""
     contact = await enter_contact(visit, visit.request.query.get("id", ""))
-    file = _attachment(contact, visit.request.query.get("n", ""))
+    file = _attachment(await _files(visit, contact), visit.request.query)
     content = await _read(visit, file.blob)
     picture = read_picture_type(content)
     if picture and visit.request.query.get("inline"):
@@ -93,9 +94,22 @@ async def _inline_pictures(visit: Visit, contact: Contact) -> Mapping[str, tuple
     return pictures
 
 
-def _attachment(contact: Contact, number: str) -> Attachment:
-    if number.isdecimal() and len(number) < 5 and int(number) < len(contact.attachments):
-        return contact.attachments[int(number)]
+async def _files(visit: Visit, contact: Contact) -> tuple[Attachment, ...]:
+    """Those of the contact, or those it had before it was changed."""
+    entry_id = visit.request.query.get("entry", "")
+    if not entry_id:
+        return contact.attachments
+    entry = await visit.rooms.store.get(ENTRIES, entry_id)
+    return entry.attachments if isinstance(entry, Amended) and entry.contact_id == contact.id else ()
+
+
+def _attachment(files: Sequence[Attachment], query: Mapping[str, str]) -> Attachment:
+    """The file of that place. A page names its bytes as well: other files may have come before it since."""
+    meant, number = query.get("v", ""), query.get("n", "")
+    if meant:
+        files, number = [file for file in files if file.blob.startswith(meant)], "0"
+    if number.isdecimal() and len(number) < 5 and int(number) < len(files):
+        return files[int(number)]
     raise NotFound(mark("There is no such file."), field="n")
 
 

@@ -24,6 +24,13 @@ SAYINGS: Mapping[tuple[str, bool], str] = {
     ("joined_by_subject", True): mark("It has the subject of the open case %(case)s."),
     ("reference_of_stranger", False): mark("It refers to case %(case)s, which is somebody else's."),
     ("closed_long_ago", False): mark("Case %(case)s was closed too long ago to go on."),
+    ("took_the_call", True): mark("The agent took the call: the case is in his hands."),
+    ("known_by_proof", True): mark("He proved an address of a customer we know: %(address)s."),
+    ("tied_by_proof", True): mark("He proved that this address is his: %(address)s."),
+    ("moved_by_proof", True): mark("What was kept of this address apart belongs to the customer it proved."),
+    ("proof_of_another_customer", False): mark(
+        "He proved an address of another customer (%(address)s): they are kept apart, look which is right."
+    ),
     ("least_loaded", True): mark(
         "%(load)s of %(capacity)s in hand: the fewest among %(candidates)s who are free."
     ),

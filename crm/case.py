@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from crm.contact import Attachment
 from crm.record import Record
 
 CaseState = Literal["queued", "reserved", "assigned", "closed"]
@@ -151,7 +152,36 @@ class Reopened(_Entry, frozen=True, kw_only=True, omit_defaults=True, tag="reope
     reason: str = ""
 
 
-Entry = Note | Decision | Opened | Assigned | Transferred | TransferAnswered | Closed | Reopened
+class Amended(_Entry, frozen=True, kw_only=True, omit_defaults=True, tag="amended"):
+    """A contact has other words now: those it had before. `at` is when they gave way."""
+
+    contact_id: str
+    revision: int = 0  # of these words; 0: the first ones
+    subject: str = ""
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+
+
+class Identified(_Entry, frozen=True, kw_only=True, omit_defaults=True, tag="identified"):
+    """Somebody proved by this contact who he is: what was his alone belongs to the customer we knew."""
+
+    contact_id: str
+    channel: str
+    before_customer_id: str
+
+
+Entry = (
+    Note
+    | Decision
+    | Opened
+    | Assigned
+    | Transferred
+    | TransferAnswered
+    | Closed
+    | Reopened
+    | Amended
+    | Identified
+)
 
 DECISIONS = (
     "solved",

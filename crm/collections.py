@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from crm.bookmark import Bookmark
-from crm.case import Case, Decision, Entry, Note
+from crm.case import Amended, Case, Decision, Entry, Note
 from crm.contact import Contact
 from crm.customer import Customer, CustomerAddress, Offering, Subscription
 from crm.dead_letter import DeadLetter
@@ -39,7 +39,7 @@ def _address_words(address: CustomerAddress) -> str:
 
 
 def _entry_words(entry: Entry) -> str:
-    return entry.text if isinstance(entry, Note | Decision) else ""
+    return entry.text if isinstance(entry, Note | Decision | Amended) else ""
 
 
 class Counter(Record, frozen=True, kw_only=True):

@@ -34,7 +34,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
 class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A file that came or goes with a contact. `blob` is where its bytes are; `size` is in bytes.
 
-    `cid` is set for an image that an HTML body shows in place (RFC 2392, without `cid:` and brackets).
+    `added` is the revision of the amendment that added it; 0: it came with the contact itself. `cid` is set
+    for an image that an HTML body shows in place (RFC 2392, without `cid:` and brackets).
     """
 
     name: str
@@ -42,6 +43,7 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     size: int
     blob: str
     cid: str = ""
+    added: int = 0
 
 
 class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -53,6 +55,26 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     key: str
     outcome: Literal["delivered", "delayed", "bounced", "failed"]
     status: str = ""
+
+
+class Addition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Words that an amendment added, and its revision."""
+
+    revision: int
+    text: str
+
+
+class Amendments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What came to a contact after it was stored, so that the same again, or late, changes nothing.
+
+    `seen` are digests of the amendments that it holds; `added` the words that additions brought: other words
+    instead of the first ones leave them. `original` is false as long as only amendments of it came.
+    """
+
+    seen: tuple[str, ...] = ()
+    original: bool = True
+    added: tuple[Addition, ...] = ()
+    fields: int = 0  # revision of the latest addition
 
 
 class Contact(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -92,6 +114,7 @@ class Contact(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     customer_id: str = ""
     case_id: str = ""
+    amendments: Amendments | None = None  # None: nothing came to it later
     number: int = 0  # place within its case, from 1, in the order of commits
     employee_id: str = ""  # who wrote it (outbound) or registered it (desk)
 

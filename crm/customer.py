@@ -43,6 +43,7 @@ class Customer(Record, frozen=True, kw_only=True, omit_defaults=True):
     contact_persons: tuple[ContactPerson, ...] = ()
     owner_id: str = ""  # the employee who answers for the account
     characteristics: dict[str, str] = {}
+    became: str = ""  # id of the customer he proved to be: whatever was his is there now
     created_at: datetime
     updated_at: datetime
 

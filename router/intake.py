@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -161,7 +162,9 @@ class Intake:
     async def _commit(self, waiting: Sequence[_Waiting]) -> list[Receipt]:
         arrivals = [one.arrival for one in waiting]
         replays = {one.arrival.contact.id for one in waiting if one.replay}
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            if attempt > 1:  # two processes at one pace would stand in each other's way for ever
+                await asyncio.sleep(random.uniform(0, 0.002 * 2**attempt))  # noqa: S311 - no secret
             plan, receipts = await self._walk.plan(arrivals, replays)
             try:
                 await self._keep(plan)

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from crm.case import Case, Entry, Opened, Reopened, Step, turn
+from crm.case import Amended, Case, Entry, Opened, Reopened, Step, turn
 from crm.collections import ADDRESSES, CASES, CONTACTS, CUSTOMERS, DEAD_LETTERS, ENTRIES
 from crm.contact import Contact, DeliveryReport, Receipt
 from crm.customer import Customer, CustomerAddress
 from crm.dead_letter import DeadLetter
 from crm.record import NewId
 from crm.store import Insert, Replace, Write
+from router.amending import Changed, Earlier
 from router.live import Event
 
 PREVIEW = 160
@@ -45,7 +46,8 @@ class Plan:
         self.events: list[Event] = []
         self._new: set[str] = set()
         self._opened: dict[str, list[str]] = {}
-        self._reported: dict[str, Contact] = {}
+        self._changed: dict[str, Contact] = {}  # contacts that were there before, as they will be
+        self._touched: dict[str, None] = {}  # ids of cases that are to be kept, in order
         self._entries: list[Entry] = []
         self._dead: list[Write] = []
 
@@ -63,6 +65,10 @@ class Plan:
         """The case of a contact that this plan adds; empty for any other."""
         contact = self.contacts.get(contact_id)
         return contact.case_id if contact else ""
+
+    def current(self, contact_id: str) -> Contact | None:
+        """A contact that this plan adds or changes, as it will be."""
+        return self.contacts.get(contact_id) or self._changed.get(contact_id)
 
     def add_customer(self, customer: Customer) -> None:
         self.customers[customer.id] = customer
@@ -106,7 +112,7 @@ class Plan:
         told = only_tells(contact)
         moved = case if case.open or told else self._reopened(case, new_id())
         number = moved.contacts + 1
-        answers = contact.direction == "inbound" and contact.automatic in ("", "bounce") and not told
+        asks = contact.direction == "inbound" and contact.automatic in ("", "bounce") and not told
         self.cases[case.id] = msgspec.structs.replace(
             moved,
             contacts=number,
@@ -114,13 +120,14 @@ class Plan:
             last_channel=contact.channel,
             last_direction=contact.direction,
             preview=first_words(contact.text or contact.subject, PREVIEW),
-            waiting_since=moved.waiting_since or (self.at if answers else None),
+            waiting_since=moved.waiting_since or (self.at if asks else None),
             trace=(moved.trace + trace)[-KEPT_STEPS:] if trace else moved.trace,
         )
         stored = msgspec.structs.replace(
             contact, customer_id=case.customer_id, case_id=case.id, number=number
         )
         self.contacts[stored.id] = stored
+        self._touched[case.id] = None
         if case.id in self._new or moved is not case:
             self.events.append(case_event(self.cases[case.id], self.at, "opened"))
         self.events.append(contact_event(stored, case.department_id, self.at))
@@ -136,10 +143,46 @@ class Plan:
         if report.outcome == "delayed":
             return
         changed = msgspec.structs.replace(
-            about, delivery=report.outcome, problem=report.status, next_try_at=None
+            self.current(about.id) or about,
+            delivery=report.outcome,
+            problem=report.status,
+            next_try_at=None,
         )
-        self._reported[about.id] = changed
+        self._change(changed)
         self.events.append(delivery_event(changed, self.at))
+
+    def amend(self, changed: Changed, case: Case, new_id: NewId) -> Receipt:
+        """A contact with other words, or with more; what it said before stays on the timeline."""
+        contact, earlier, anew = changed
+        self._change(contact)
+        if earlier:
+            self._entries.append(_earlier(contact, earlier, new_id(), self.at))
+        last = contact.number == case.contacts
+        words = contact.text or contact.subject
+        # Who changes his words after our answer may have asked something else: he waits again.
+        asks = anew and case.open and contact.direction == "inbound" and case.last_direction == "outbound"
+        changed_case = msgspec.structs.replace(
+            case,
+            updated_at=self.at,
+            preview=first_words(words, PREVIEW) if last else case.preview,
+            waiting_since=case.waiting_since or (self.at if asks else None),
+        )
+        self.change_case(changed_case, why="amended" if asks and not case.waiting_since else "")
+        event = contact_event(contact, case.department_id, self.at)
+        self.events.append(msgspec.structs.replace(event, data={**event.data, "amended": "yes"}))
+        return Receipt(contact.id, contact.customer_id, contact.case_id, contact.number, repeated=False)
+
+    def change_case(self, case: Case, entries: Iterable[Entry] = (), why: str = "") -> None:
+        """A case as it will be, and what happened in it; `why` is told to the open pages."""
+        self.cases[case.id] = case
+        self._touched[case.id] = None
+        self._entries += entries
+        if why:
+            self.events.append(case_event(case, self.at, why))
+
+    def _change(self, contact: Contact) -> None:
+        kept = self.contacts if contact.id in self.contacts else self._changed
+        kept[contact.id] = contact
 
     def bury(self, contact: Contact, reason: str, earlier: DeadLetter | None) -> Receipt:
         """A contact that broke routing: kept whole, acknowledged, replayable."""
@@ -167,9 +210,8 @@ class Plan:
         )
 
     def touched_cases(self) -> list[Case]:
-        """Cases that got a contact in this batch."""
-        ids = {contact.case_id for contact in self.contacts.values()}
-        return [self.cases[case_id] for case_id in ids]
+        """Cases that got a contact in this batch, or whose contacts changed."""
+        return [self.cases[case_id] for case_id in self._touched]
 
     def writes(self) -> list[Write]:
         """Everything for one commit. The contact goes last: its being there proves the rest is."""
@@ -179,10 +221,24 @@ class Plan:
         for case in self.touched_cases():
             writes.append(Insert(CASES, case) if case.id in new else Replace(CASES, case))
         writes += [Insert(ENTRIES, entry) for entry in self._entries]
-        writes += [Replace(CONTACTS, contact) for contact in self._reported.values()]
+        writes += [Replace(CONTACTS, contact) for contact in self._changed.values()]
         writes += self._dead
         writes += [Insert(CONTACTS, contact) for contact in self.contacts.values()]
         return writes
+
+
+def _earlier(contact: Contact, earlier: Earlier, id: str, at: datetime) -> Entry:
+    return Amended(
+        id=f"{contact.case_id}-{id}",
+        at=at,
+        case_id=contact.case_id,
+        customer_id=contact.customer_id,
+        contact_id=contact.id,
+        revision=earlier.revision,
+        subject=earlier.subject,
+        text=earlier.text,
+        attachments=earlier.attachments,
+    )
 
 
 def _found_or_made(address: CustomerAddress) -> Write:

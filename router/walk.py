@@ -7,12 +7,15 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from crm.case import Case, Step
-from crm.collections import ADDRESSES, CASES, CONTACTS, CUSTOMERS, DEAD_LETTERS
+from crm.collections import ADDRESSES, CASES, CONTACTS, CUSTOMERS, DEAD_LETTERS, EMPLOYEES
 from crm.contact import Arrival, Contact, Receipt, contact_id
 from crm.customer import Customer, CustomerAddress, Preferences
 from crm.dead_letter import DeadLetter
+from crm.employee import Employee
 from crm.record import Clock, NewId
 from crm.store import Order, Store, equals
+from router.amending import alone, amend, amended_id, as_contact, lacks_original, on_its_own
+from router.calls import after_answered, is_answered
 from router.identity import normalise
 from router.joining import CONVERSATIONS, Found, join, may_join_without_reference
 from router.keys import encodable, named, possible_ids
@@ -37,6 +40,7 @@ class _Known(NamedTuple):
     dead_letters: dict[str, DeadLetter]
     customers: dict[str, Customer]
     cases_of: dict[str, list[str]]
+    employees: dict[str, Employee]
 
 
 class Walk:
@@ -71,6 +75,7 @@ class Walk:
         is a fault of routing, to be answered by trying the contacts one by one.
         """
         plan = Plan(self._clock())
+        arrivals = [arrival._replace(contact=on_its_own(arrival.contact)) for arrival in arrivals]
         address_ids = [normalise(arrival.contact.sender, region=self._region) for arrival in arrivals]
         known = await self._read(plan, [arrival.contact for arrival in arrivals], address_ids)
         await self._numbers.prepare(len(arrivals))
@@ -79,15 +84,30 @@ class Walk:
         for arrival, address_id in zip(arrivals, address_ids, strict=True):
             contact = self._named(plan, known, arrival.contact)
             receipt = receipts.get(contact.id) or _known_already(contact.id, known, replays)
-            if receipt:
+            if receipt and not _is_late(plan, known, contact):
                 answers.append(receipt._replace(repeated=True))
                 continue
-            receipts[contact.id] = self._route(plan, known, contact, address_id)
+            receipts[contact.id] = self._take(plan, known, contact, address_id)
             if letter := known.dead_letters.get(contact.id):
                 plan.dig_up(letter)
             plan.blobs.update(arrival.blobs)
             answers.append(receipts[contact.id])
         return plan, answers
+
+    def _take(self, plan: Plan, known: _Known, contact: Contact, address_id: str) -> Receipt:
+        """A contact of its own, or a change of one that is there already."""
+        target = amended_id(contact) if contact.amends else contact.id
+        stored = plan.current(target) or known.contacts.get(target)
+        if stored is None:
+            return self._route(plan, known, as_contact(contact) if contact.amends else contact, address_id)
+        if stored.delivery:  # an answer of ours: nobody else changes what we said
+            return self._route(plan, known, alone(contact), address_id)
+        changed = amend(stored, contact)
+        if changed is None:
+            return Receipt(stored.id, stored.customer_id, stored.case_id, stored.number, repeated=True)
+        receipt = plan.amend(changed, plan.cases[stored.case_id], self._new_id)
+        self._answered_call(plan, known, changed.contact, stored)
+        return receipt
 
     async def bury(self, arrival: Arrival, reason: str) -> tuple[Plan, Receipt]:
         """The plan for a contact that routing could not handle: a dead letter.
@@ -95,11 +115,11 @@ class Walk:
         One that is stored all the same (the fault came after the commit) needs none.
         """
         plan = Plan(self._clock())
-        contact = encodable(arrival.contact)
+        contact = on_its_own(encodable(arrival.contact))
         ids = possible_ids(contact)
         stored = await self._store.get_many(CONTACTS, ids)
         dead = await self._store.get_many(DEAD_LETTERS, ids)
-        known = _Known(stored, dead, customers={}, cases_of={})
+        known = _Known(stored, dead, customers={}, cases_of={}, employees={})
         contact = self._named(plan, known, contact)
         if contact.id in stored and (receipt := _known_already(contact.id, known, ())):
             return plan, receipt
@@ -108,6 +128,8 @@ class Walk:
 
     @staticmethod
     def _named(plan: Plan, known: _Known, contact: Contact) -> Contact:
+        if contact.amends:
+            return contact  # it was given a key of its own
         letter = known.dead_letters.get(contact.id)
         stored, planned = known.contacts.get(contact.id), plan.contacts.get(contact.id)
         return named(contact, (stored, planned, letter.contact if letter else None))
@@ -130,6 +152,7 @@ class Walk:
         addresses = await self._store.get_many(ADDRESSES, set(filter(None, address_ids)))
         named = {contact.thread for contact in contacts if contact.thread}
         named |= {found[other].case_id for other in about if other in found}
+        named |= {found[id_].case_id for id_ in ids if id_ in found and lacks_original(found[id_])}
         owner_of = {address_id: address.customer_id for address_id, address in addresses.items()}
         owners = {*owner_of.values(), *(contact.customer_id for contact in contacts if contact.customer_id)}
         owned = [
@@ -139,7 +162,9 @@ class Walk:
         plan.know(addresses, (await self._store.get_many(CASES, named)).values())
         cases_of = await self._cases_of(plan, owned)
         customers = await self._store.get_many(CUSTOMERS, owners)
-        return _Known(found, dead, customers, cases_of)
+        took = {contact.employee_id for contact in contacts if is_answered(contact)}
+        employees = await self._store.get_many(EMPLOYEES, took) if took else {}
+        return _Known(found, dead, customers, cases_of, employees)
 
     async def _cases_of(self, plan: Plan, owned: Sequence[tuple[str, Contact]]) -> dict[str, list[str]]:
         """Ids of the cases that these contacts may join by talk or subject, by customer."""
@@ -204,7 +229,20 @@ class Walk:
             self._remember_talk(contact.channel, case)
         if about and contact.report:
             plan.report(about, contact.report)
-        return plan.add_contact(contact, case, trace, self._new_id)
+        receipt = plan.add_contact(contact, case, trace, self._new_id)
+        self._answered_call(plan, known, plan.contacts[contact.id], None)
+        return receipt
+
+    def _answered_call(self, plan: Plan, known: _Known, call: Contact, before: Contact | None) -> None:
+        """Once: what comes later to the call must not take the case out of other hands."""
+        if not is_answered(call):
+            return
+        if before and is_answered(before) and before.employee_id == call.employee_id:
+            return
+        agent = known.employees.get(call.employee_id)
+        change = after_answered(plan.cases[call.case_id], agent, self._new_id)
+        if change:
+            plan.change_case(change.case, change.entries, change.why)
 
     def _remember_talk(self, channel: str, case: Case) -> None:
         self._talks[channel, case.customer_id] = case.id
@@ -270,8 +308,16 @@ class Walk:
 
 
 def _mentioned_ids(contact: Contact) -> list[str]:
-    keys = [*contact.references, contact.report.key] if contact.report else contact.references
+    keys = [*contact.references, contact.report.key] if contact.report else [*contact.references]
+    if contact.amends:
+        keys.append(contact.amends)
     return [contact_id(contact.channel, key) for key in keys]
+
+
+def _is_late(plan: Plan, known: _Known, contact: Contact) -> bool:
+    """Whether the contact comes after its own amendments: its key is known, and what it says is not."""
+    stored = plan.current(contact.id) or known.contacts.get(contact.id)
+    return stored is not None and not contact.amends and lacks_original(stored)
 
 
 def _known_already(id_: str, known: _Known, replays: Collection[str]) -> Receipt | None:

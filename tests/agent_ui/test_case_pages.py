@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import time
 from pathlib import Path
@@ -437,3 +438,22 @@ async def test_search_finds_by_number_address_words_and_name(
         assert f"/cases/{letter.case_id}" in found.text, words
     nothing = await anna.get("/search", params={"q": "неттакого"}, headers=FETCH)
     assert "Ничего не нашлось" in nothing.words
+
+
+async def test_words_that_were_changed_are_shown_with_those_before_and_their_files(
+    site: Site, anna: Browser
+) -> None:
+    picture = b"\x89PNG\r\n\x1a\n"
+    file = Attachment(name="счёт.png", mime="image/png", size=len(picture), blob=blob_id(picture))
+    first = an_arrival("m1", "Счёт на 500 ₽", attachments=(file,), blobs={file.blob: picture})
+    receipt = await site.house.intake.accept(first)
+    change = an_arrival("m2", "Счёт на 700 ₽", amends="m1", amending="replace", revision=2)
+    await site.house.intake.accept(change)
+    page = await anna.get(f"/cases/{receipt.case_id}")
+    for said in ("Счёт на 700 ₽", "изменено", "Клиент изменил сообщение", "Счёт на 500 ₽", "счёт.png"):
+        assert said in page.text
+    link = re.search(r'href="(/contacts/file\?[^"]*entry=[^"]*)"', page.text)
+    assert link
+    assert (await anna.get(html.unescape(link[1]))).status == 200
+    gone = f"/contacts/file?id={receipt.contact_id}&n=0&v={file.blob[:16]}"
+    assert (await anna.get(gone)).status == 404

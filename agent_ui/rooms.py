@@ -60,6 +60,22 @@ class Desk(Protocol):
     async def register(self, form: DeskForm, *, employee: Employee, received_at: datetime) -> Receipt: ...
 
 
+class Invited(Protocol):
+    """A link, and until when it is good."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def until(self) -> datetime: ...
+
+
+class Inviting(Protocol):
+    """Makes a link by which a customer we know begins a talk with a bot of ours, known from the start."""
+
+    async def invite(self, customer_id: str, bot: str = "") -> Invited: ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rooms:
     """The rest of the house as the pages see it."""
@@ -75,6 +91,7 @@ class Rooms:
     doors: Doors
     rules: RuleBook
     desk: Desk
+    inviting: Inviting | None = None  # where a messenger is set up
 
 
 ROOMS = web.AppKey("ROOMS", Rooms)

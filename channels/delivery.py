@@ -163,7 +163,7 @@ class Delivery:
                 raise DeliveryFailed("this channel is not set up for sending")
             await outlet.deliver(await self._reply(contact))
         except DeliveryDelayed as delay:
-            await self._later(contact, tries, str(delay))
+            await self._later(contact, tries, str(delay), after=delay.after)
         except DeliveryFailed as failure:
             await self._fail(contact, tries, str(failure))
         except OnewindowError as error:
@@ -197,12 +197,16 @@ class Delivery:
             blobs[file.blob] = content
         return Reply(contact, blobs)
 
-    async def _later(self, contact: Contact, tries: int, problem: str) -> None:
-        now = self._clock()
+    async def _later(
+        self, contact: Contact, tries: int, problem: str, *, after: timedelta | None = None
+    ) -> None:
+        now, wait = self._clock(), after or pause_after(tries)
         if now - contact.received_at > TRY_FOR:
             await self._fail(contact, tries, f"given up after {tries} attempts: {problem}")
             return
-        await self._settle(contact, tries=tries, next_try_at=now + pause_after(tries), problem=problem)
+        await self._settle(contact, tries=tries, next_try_at=now + wait, problem=problem)
+        if wait.total_seconds() < IDLE:
+            asyncio.get_running_loop().call_later(wait.total_seconds() + 0.01, self._wake.set)
 
     async def _fail(self, contact: Contact, tries: int, problem: str) -> None:
         await self._settle(contact, delivery="failed", tries=tries, next_try_at=None, problem=problem)

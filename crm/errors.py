@@ -14,6 +14,10 @@ OnewindowError
     └── DeliveryFailed        it will never be taken: tell the agent
 """
 
+from __future__ import annotations
+
+from datetime import timedelta
+
 
 class OnewindowError(Exception):
     """The root: whatever we raise on purpose."""
@@ -68,7 +72,14 @@ class DeliveryError(OnewindowError):
 
 
 class DeliveryDelayed(DeliveryError):
-    """The peer asks to wait: the answer stays queued and is tried again."""
+    """The peer asks to wait: the answer stays queued and is tried again.
+
+    `after` is how long he asks to wait, where he says so.
+    """
+
+    def __init__(self, message: str = "", *, after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.after = after
 
 
 class DeliveryFailed(DeliveryError):

@@ -140,6 +140,16 @@ def token_add(config: Path, name: str, *, read_only: bool) -> None:
     click.echo(said["token"])
 
 
+@cli.command()
+@config_option
+@click.argument("customer_id")
+@click.option("--bot", default="", help="Its name in the settings, where there are several.")
+def invite(config: Path, customer_id: str, bot: str) -> None:
+    """Print a Telegram link that ties whoever opens it to a customer."""
+    invited = run(tell(_settings(config), "invite", customer_id=customer_id, bot=bot))
+    click.echo(invited["url"])
+
+
 @cli.group("dead-letters")
 def dead_letters() -> None:
     """Contacts that routing could not handle: kept whole, replayable."""

@@ -26,7 +26,8 @@ def check_installation(settings: Settings) -> list[str]:
     """Sentences, each naming a setting and what was expected; none when all is well."""
     findings = [*_rules(settings), *_data(settings), *_secret(settings), *_files(settings), *_ports(settings)]
     findings += check_fax(settings)
-    if settings.email is None and settings.chat is None and settings.fax is None:
+    doors = (settings.email, settings.chat, settings.fax, settings.telegram)
+    if not any(doors):
         findings.append("email, chat: no channel is set up: add a table [email] or [chat]")
     if settings.email and settings.relay is None:
         findings.append("relay: mail comes in but no relay is set to answer through: add a table [relay]")

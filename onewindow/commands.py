@@ -8,13 +8,15 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
+from channels.telegram.inviting import Inviting
+from channels.telegram.line import open_lines
 from crm.collections import DEAD_LETTERS, DEPARTMENTS, EMPLOYEES
 from crm.dead_letter import DeadLetter
 from crm.employee import Employee, Role
 from crm.errors import BadInput
 from crm.record import new_id, now
 from crm.store import Insert, Order, equals
-from onewindow.core import Core
+from onewindow.core import Core, load_secret
 from router import tokens
 from router.dead_letters import replay
 
@@ -70,6 +72,15 @@ async def add_token(core: Core, *, name: str, writes: bool = True) -> dict[str, 
     return {"token": made.token}
 
 
+async def invite(core: Core, *, customer_id: str, bot: str = "") -> dict[str, Any]:
+    """A link that makes whoever opens it in Telegram known as this customer."""
+    settings = core.settings
+    async with open_lines(settings.telegram) as lines:
+        inviting = Inviting(lines, core.store, secret=load_secret(settings), clock=now)
+        invited = await inviting.invite(customer_id, bot)
+    return {"url": invited.url, "until": invited.until.isoformat(timespec="seconds")}
+
+
 async def list_dead_letters(core: Core) -> dict[str, Any]:
     """Contacts that routing could not handle and nobody replayed yet, oldest first."""
     letters = await core.store.find(DEAD_LETTERS, equals("state", "waiting"), order=Order("at"), limit=10_000)
@@ -97,6 +108,7 @@ Command = Callable[..., Awaitable[dict[str, Any]]]
 COMMANDS: Mapping[str, Command] = {
     "add_user": add_user,
     "add_token": add_token,
+    "invite": invite,
     "list_dead_letters": list_dead_letters,
     "replay_dead_letter": replay_dead_letter,
 }

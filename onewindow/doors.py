@@ -17,7 +17,12 @@ from channels.email.outlet import EmailOutlet
 from channels.email.token import AddressToken
 from channels.fax.outlet import FaxOutlet
 from channels.fax.source import FaxSource
+from channels.telegram.inviting import Inviting
+from channels.telegram.line import open_lines
+from channels.telegram.outlet import TelegramOutlet
+from channels.telegram.source import TelegramSource
 from crm.contact import Arrival, DeliveryReport, Receipt
+from crm.record import now
 from onewindow.core import Core
 from onewindow.fax import fax_directory, read_zone
 from onewindow.settings import BadSetting, Settings
@@ -49,6 +54,7 @@ class Given(NamedTuple):
     core: Core
     doors: Doors
     token: AddressToken
+    secret: bytes
 
 
 class _Listed(NamedTuple):
@@ -68,6 +74,7 @@ class Channels:
     sort_mail: list[Callable[[Accept], Accept]] = field(
         default_factory=list
     )  # what takes its own out of mail
+    inviting: Inviting | None = None
     smtp_port: Callable[[], int] = int  # known once the door is open; 0: there is none
 
     def listen(self, source: Source, door: Door | None = None) -> None:
@@ -87,6 +94,7 @@ async def make_channels(given: Given) -> AsyncIterator[Channels]:
         await _email(given, channels, house)
         _chat(given, channels)
         await _fax(given, channels, house)
+        await _telegram(given, channels, house)
         yield channels
 
 
@@ -135,6 +143,25 @@ async def _fax(given: Given, channels: Channels, house: AsyncExitStack) -> None:
     channels.tell_of_fate.append(fax)
     if settings.server:
         channels.send(await house.enter_async_context(FaxOutlet(settings, zone=zone).open()))
+
+
+async def _telegram(given: Given, channels: Channels, house: AsyncExitStack) -> None:
+    settings = given.settings
+    if not settings.telegram:
+        return
+    lines = await house.enter_async_context(open_lines(settings.telegram))
+    source = TelegramSource(
+        lines,
+        store=given.core.store,
+        live=given.core.live,
+        secret=given.secret,
+        door=lambda name: given.doors.door(f"telegram {name}", "telegram"),
+        public_url=settings.ui.public_url,
+    )
+    channels.inviting = Inviting(lines, given.core.store, secret=given.secret, clock=now)
+    channels.listen(source)
+    channels.send(TelegramOutlet(lines, given.core.store))
+    channels.http.append(source)
 
 
 @asynccontextmanager

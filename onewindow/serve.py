@@ -48,7 +48,8 @@ async def open_house(settings: Settings) -> AsyncIterator[Addresses]:
         core = await house.enter_async_context(open_core(settings))
         doors = Doors(clock=now)
         await house.enter_async_context(doors.telling(core.live))
-        given = Given(settings, core, doors, AddressToken(load_secret(settings)))
+        secret = load_secret(settings)
+        given = Given(settings, core, doors, AddressToken(secret), secret)
         channels = await house.enter_async_context(make_channels(given))
         casework = Casework(
             core.store,
@@ -77,6 +78,7 @@ async def open_house(settings: Settings) -> AsyncIterator[Addresses]:
             audit=audit,
             doors=doors,
             desk=Desk(core.intake.accept),
+            inviting=channels.inviting,
         )
         await house.enter_async_context(listening(channels, core.intake.accept))
         app = make_app(rooms)

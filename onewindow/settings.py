@@ -14,6 +14,7 @@ from agent_ui.rooms import UiSettings
 from channels.chat.settings import ChatSettings
 from channels.email.settings import EmailSettings, RelaySettings
 from channels.fax.settings import FaxSettings
+from channels.telegram.settings import TelegramSettings
 from crm.errors import BadInput
 from crm.wrong import Wrong
 from onewindow.faults import find_wrong
@@ -30,6 +31,7 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "ONEWINDOW_SMTP_HOST": ("email", "host"),
     "ONEWINDOW_SMTP_PORT": ("email", "port"),
     "ONEWINDOW_RELAY_PASSWORD": ("relay", "password"),
+    "ONEWINDOW_TELEGRAM_TOKEN": ("telegram", "token"),
 }
 """Variables that overrule the file, and the setting each of them is."""
 
@@ -71,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     relay: RelaySettings | None = None
     chat: ChatSettings | None = None
     fax: FaxSettings | None = None
+    telegram: tuple[TelegramSettings, ...] = ()  # one table a bot
     home: str = "."  # the directory that relative paths begin at: the settings file's own
 
 
@@ -87,11 +90,12 @@ def read_settings(text: str, environ: Mapping[str, str], *, home: Path = Path())
     for variable, path in ENVIRONMENT.items():
         if value := environ.get(variable, ""):
             _overrule(raw, path, _number(variable, value) if path[-1] == "port" else value)
+    _give_tokens(raw.get("telegram"), environ)
     raw.setdefault("home", str(home))
     if found := list(find_wrong(raw, Settings)):
         lines = [f"{wrong.field or 'settings'}: {wrong.said}." for wrong in found]
         raise BadSetting("\n".join(lines), field=found[0].field)
-    return _rooted(msgspec.convert(raw, Settings))
+    return _checked(_rooted(msgspec.convert(raw, Settings)))
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -115,6 +119,34 @@ def _rooted(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, email=msgspec.structs.replace(settings.email, **files))
 
 
+def _give_tokens(bots: object, environ: Mapping[str, str]) -> None:
+    """The token of each bot by its name: `ONEWINDOW_TELEGRAM_TOKEN_SHOP` is that of the bot `shop`."""
+    for bot in bots if isinstance(bots, list) else []:
+        if isinstance(bot, dict) and isinstance(bot.get("name"), str):
+            variable = f"ONEWINDOW_TELEGRAM_TOKEN_{bot['name'].upper().replace('-', '_')}"
+            if token := environ.get(variable, ""):
+                bot["token"] = token
+
+
+def _checked(settings: Settings) -> Settings:
+    """What no setting can say of itself alone. Raises `BadSetting`."""
+    if found := list(_wrong_bots(settings)):
+        raise BadSetting("\n".join(found), field=found[0].partition(":")[0])
+    return settings
+
+
+def _wrong_bots(settings: Settings) -> Iterator[str]:
+    bots = settings.telegram
+    for place, bot in enumerate(bots):
+        if not bot.token:
+            yield f"telegram[{place}].token: expected what BotFather gave, here or in the environment."
+        if bot.receive == "webhook" and not settings.ui.public_url.startswith("https://"):
+            yield "ui.public_url: expected an address with https://, which Telegram is to call."
+    for field, values in (("name", [bot.name for bot in bots]), ("token", [bot.token for bot in bots])):
+        if len(set(values)) < len(values):
+            yield f"telegram.{field}: expected another for each bot."
+
+
 def _overrule(raw: dict[str, Any], path: Sequence[str], value: str | int) -> None:
     """Put the value where the path leads. A channel that the file does not turn on stays off."""
     *tables, name = path
@@ -123,6 +155,8 @@ def _overrule(raw: dict[str, Any], path: Sequence[str], value: str | int) -> Non
         if table != "http" and table not in raw:
             return
         inner = raw.setdefault(table, {})
+    if isinstance(inner, list) and len(inner) == 1:  # one of several would not know that it is meant
+        inner = inner[0]
     if isinstance(inner, dict):  # reading will say that it should be a table
         inner[name] = value
 

@@ -61,6 +61,7 @@ DEEDS: Mapping[str, str] = {
     "api.case.answered": mark("answered the customer"),
     "api.customers.listed": mark("searched customers"),
     "api.customer.read": mark("opened a customer"),
+    "api.customer.invited": mark("made an invitation for a customer"),
     "api.timeline.read": mark("read a timeline"),
     "demo.begun": mark("began to fill in the demo"),
     "demo.done": mark("filled in the demo"),

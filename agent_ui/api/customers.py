@@ -7,8 +7,9 @@ from aiohttp import web
 from agent_ui.api import shapes
 from agent_ui.api.calls import Call, Operation, Param, answer, opaque, read_opaque
 from agent_ui.api.contacts import PAGING
-from agent_ui.api.shapes import CustomerCard, Customers, TimelinePage
+from agent_ui.api.shapes import CustomerCard, Customers, Invitation, TimelinePage
 from crm.collections import CUSTOMERS
+from crm.errors import NotFound
 from crm.store import Order
 from router.history import attach_history
 from router.history import read_timeline as read_history
@@ -52,6 +53,16 @@ async def read_timeline(call: Call) -> web.Response:
     return answer(TimelinePage(items=items, next=opaque(page.more) if page.more else None))
 
 
+async def invite(call: Call) -> web.Response:
+    """A link that makes whoever opens it known as this customer, once."""
+    if call.rooms.inviting is None:
+        raise NotFound("No messenger is set up.")
+    customer_id = call.request.match_info["id"]
+    invited = await call.rooms.inviting.invite(customer_id, call.asked("bot"))
+    await call.note("api.customer.invited", "customer", customer_id, customer_id)
+    return answer(Invitation(url=invited.url, until=invited.until))
+
+
 ID = Param("id", "The customer's id")
 
 OPERATIONS = (
@@ -71,5 +82,14 @@ OPERATIONS = (
         "What happened with a customer",
         TimelinePage,
         (ID, *PAGING),
+    ),
+    Operation(
+        "POST",
+        "/customers/{id}/invitations",
+        invite,
+        "Make a link that ties a customer's messenger to him",
+        Invitation,
+        (ID, Param("bot", "Which bot of ours, by its name in the settings, where there are several")),
+        writes=True,
     ),
 )

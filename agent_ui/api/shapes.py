@@ -150,6 +150,13 @@ class Cases(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
+class Invitation(msgspec.Struct, frozen=True, kw_only=True):
+    """A link for the customer, good once and until then."""
+
+    url: str
+    until: datetime
+
+
 class Customers(msgspec.Struct, frozen=True, kw_only=True):
     """Customers found."""
 

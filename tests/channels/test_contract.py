@@ -12,9 +12,15 @@ from crm.errors import AgainLater, DeliveryDelayed, DeliveryFailed, QueueFull, S
 from tests.channels.chat.rig import ChatOutletRig, ChatSourceRig
 from tests.channels.contract import OutletRig, SourceRig
 from tests.channels.email.rig import EmailOutletRig, EmailSourceRig
+from tests.channels.telegram.rig import TelegramOutletRig, TelegramPollingRig, TelegramWebhookRig
 
-SOURCES: list[SourceRig] = [EmailSourceRig(), ChatSourceRig()]
-OUTLETS: list[OutletRig] = [EmailOutletRig(), ChatOutletRig()]
+SOURCES: list[SourceRig] = [
+    EmailSourceRig(),
+    ChatSourceRig(),
+    TelegramPollingRig(),
+    TelegramWebhookRig(),
+]
+OUTLETS: list[OutletRig] = [EmailOutletRig(), ChatOutletRig(), TelegramOutletRig()]
 
 each_source = pytest.mark.parametrize("rig", SOURCES, ids=lambda rig: rig.name)
 each_outlet = pytest.mark.parametrize("rig", OUTLETS, ids=lambda rig: rig.name)

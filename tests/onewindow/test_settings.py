@@ -32,6 +32,8 @@ addresses = ["help@example.com"]
 port = 2526
 [relay]
 mailbox = "help@example.com"
+[[telegram]]
+token = "1:aa"
 [chat]
 title = { en = "Chat", ru = "Чат" }
 """
@@ -61,6 +63,7 @@ VALUES = {
     "ONEWINDOW_SMTP_HOST": "0.0.0.0",
     "ONEWINDOW_SMTP_PORT": "2599",
     "ONEWINDOW_RELAY_PASSWORD": "pass word",
+    "ONEWINDOW_TELEGRAM_TOKEN": "2:bb",
 }
 
 
@@ -68,8 +71,44 @@ VALUES = {
 def test_the_environment_overrules_the_file(variable: str) -> None:
     settings: Any = read_settings(WHOLE, {variable: VALUES[variable]})
     for name in ENVIRONMENT[variable]:
-        settings = getattr(settings, name)
+        settings = getattr(settings[0] if isinstance(settings, tuple) else settings, name)
     assert str(settings) == VALUES[variable]
+
+
+BOTS = """
+[[telegram]]
+name = "shop"
+[[telegram]]
+name = "help-desk"
+token = "2:bb"
+"""
+
+
+def test_each_bot_has_the_token_of_its_name() -> None:
+    given = {"ONEWINDOW_TELEGRAM_TOKEN_SHOP": "1:aa", "ONEWINDOW_TELEGRAM_TOKEN_HELP_DESK": "3:cc"}
+    bots = read_settings(BOTS, given).telegram
+    assert [(bot.name, bot.token) for bot in bots] == [("shop", "1:aa"), ("help-desk", "3:cc")]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (BOTS, "telegram[0].token: expected what BotFather gave"),
+        (BOTS.replace("help-desk", "shop"), "telegram.name: expected another for each bot."),
+        (BOTS.replace('"shop"', '"shop"\ntoken = "2:bb"'), "telegram.token: expected another for each bot."),
+        (
+            '[[telegram]]\ntoken = "1:aa"\nreceive = "webhook"',
+            "ui.public_url: expected an address with https://",
+        ),
+        ('[[telegram]]\ntoken = "no token"', "telegram[0].token: expected"),
+        ('[[telegram]]\nreceive = "pigeon"', "telegram[0].receive: "),
+        ("[telegram]\nname = 'x'", "telegram: expected"),
+    ],
+)
+def test_bots_that_cannot_be_are_named(text: str, says: str) -> None:
+    with pytest.raises(BadSetting) as caught:
+        read_settings(text, {})
+    assert says in str(caught.value)
 
 
 def test_the_environment_sets_the_web_though_the_file_does_not() -> None:

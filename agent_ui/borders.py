@@ -40,6 +40,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     if request.match_info.apps[-1] is not request.app:
         return await handler(request)  # a room of its own, with borders of its own
     try:
+        refuse_compressed(request)
         return await handler(request)
     except SignInFirst:
         return _ask_to_sign_in(request)
@@ -57,6 +58,12 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         raise  # he hung up: there is nobody to tell
     except Exception as error:  # noqa: BLE001  # this border is where a bug of ours becomes an answer
         return _tell(request, _report(request, error))
+
+
+def refuse_compressed(request: web.Request) -> None:
+    """No body is unpacked here: a small one may hold gigabytes. Raises `HTTPUnsupportedMediaType`."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise web.HTTPUnsupportedMediaType(headers={"Accept-Encoding": "identity"})
 
 
 def read_trouble(error: OnewindowError, speaker: Speaker) -> Trouble:

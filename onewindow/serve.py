@@ -22,6 +22,7 @@ from onewindow.control import answer_commands
 from onewindow.core import Core, load_secret, open_core
 from onewindow.doors import Given, listening, make_channels
 from onewindow.memory import rare_collections
+from onewindow.quiet import keep_peers_out_of_the_log
 from onewindow.settings import BadSetting, Settings
 from router.audit import open_audit
 from router.casework import Casework
@@ -123,7 +124,9 @@ def _dispatch(settings: Settings, core: Core) -> Dispatch:
 
 
 async def _serve_http(house: AsyncExitStack, app: web.Application, settings: Settings) -> str:
-    runner = web.AppRunner(app, shutdown_timeout=5, access_log=None)
+    keep_peers_out_of_the_log()
+    # What comes compressed is refused (415) before it grows: a small body may hold gigabytes.
+    runner = web.AppRunner(app, shutdown_timeout=5, access_log=None, auto_decompress=False)
     await runner.setup()
     house.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, settings.http.host, settings.http.port, backlog=1024)

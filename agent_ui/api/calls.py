@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import time
@@ -18,11 +19,13 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from agent_ui.borders import refuse_compressed
 from agent_ui.callers import caller_ip
 from agent_ui.rooms import ROOMS, Rooms
 from crm.employee import ApiToken, Employee
-from crm.errors import AgainLater, BadInput, Conflict, NotAllowed, NotFound
+from crm.errors import AgainLater, BadInput, Conflict, NotAllowed, NotFound, OnewindowError
 from crm.store import After
+from crm.wrong import tell_wrong
 from router.tokens import find_token
 
 log = logging.getLogger(__name__)
@@ -35,8 +38,15 @@ MOST = 200
 CALLS_A_MINUTE = 6000
 """Calls of one token; more is told to wait."""
 
+PATIENCE = 120.0
+"""Seconds that a body may take to come."""
+
 RETRY_SECONDS = 5
 PROBLEM = "application/problem+json"
+
+
+class NotJson(BadInput):
+    """A body that cannot be read at all."""
 
 
 class Param(NamedTuple):
@@ -79,12 +89,17 @@ class Call(NamedTuple):
     async def body(self, type: type[T]) -> T:
         """The JSON body. Raises `BadInput` naming the field and what was expected."""
         try:
-            return msgspec.json.decode(await self.request.read(), type=type)
+            async with asyncio.timeout(PATIENCE):
+                content = await self.request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
+        try:
+            return msgspec.json.decode(content, type=type)
         except msgspec.ValidationError as error:
-            said, _, path = str(error).partition(" - at `$")
-            raise BadInput(f"{said}.", field=path.rstrip("`").lstrip(".") or "body") from error
+            wrong = tell_wrong(error)
+            raise BadInput(f"{wrong.field or 'body'}: {wrong.said}.", field=wrong.field or "body") from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadInput("The body is not JSON.", field="body") from error
+            raise NotJson("The body is not JSON.", field="body") from error
 
     async def note(self, what: str, kind: str, id: str, customer_id: str = "") -> None:
         """Tell the audit what the system read or changed."""
@@ -193,30 +208,53 @@ async def _find_token(request: web.Request, rooms: Rooms) -> ApiToken | None:
 async def tell_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """The border of the API: whatever is raised becomes a problem document, never an exception's text."""
     try:
+        refuse_compressed(request)
         return await handler(request)
-    except NotFound as error:
-        return problem(404, "not_found", str(error), field=error.field)
-    except NotAllowed as error:
-        return problem(403, "not_allowed", str(error), field=error.field)
-    except BadInput as error:
-        return problem(422 if error.field else 400, "bad_input", str(error), field=error.field)
-    except Conflict:
-        return problem(409, "conflict", "Somebody changed it first: read it again.")
-    except AgainLater:
-        return problem(503, "again_later", "Nothing can be kept just now: try again.")
+    except OnewindowError as error:
+        return _refuse(error)
     except web.HTTPException as error:
-        return problem(error.status, "http", error.reason)
+        return _from_http(error)
     except web.RequestPayloadError:
-        told = problem(400, "bad_input", "The body is cut off, or not encoded as it says.", field="body")
+        told = problem(400, "bad_input", "The body is cut off.", field="body")
         told.force_close()  # nobody knows where the next request would begin
         return told
     except ConnectionError:
         raise  # the caller hung up
     except Exception as error:  # noqa: BLE001 - this border is where a bug of ours becomes an answer
-        incident = secrets.token_hex(4)
-        where = "".join(traceback.format_tb(error.__traceback__))
-        log.error("incident %s: %s in the API\n%s", incident, type(error).__name__, where)
-        return problem(500, "failed", f"The fault is ours. Its number is {incident}.")
+        return _report(error)
+
+
+def _refuse(error: OnewindowError) -> web.Response:
+    match error:
+        case NotFound():
+            return problem(404, "not_found", str(error), field=error.field)
+        case NotAllowed():
+            return problem(403, "not_allowed", str(error), field=error.field)
+        case NotJson():
+            return problem(400, "bad_input", str(error), field=error.field)
+        case BadInput():
+            return problem(422 if error.field else 400, "bad_input", str(error), field=error.field)
+        case Conflict():
+            return problem(409, "conflict", "Somebody changed it first: read it again.")
+        case AgainLater():
+            return problem(503, "again_later", "Nothing can be kept just now: try again.")
+        case _:
+            return _report(error)
+
+
+def _from_http(error: web.HTTPException) -> web.Response:
+    if error.status != 415:
+        return problem(error.status, "http", error.reason)
+    told = problem(415, "bad_input", "The body is compressed: send it as it is.", field="body")
+    told.headers["Accept-Encoding"] = "identity"
+    return told
+
+
+def _report(error: Exception) -> web.Response:
+    incident = secrets.token_hex(4)
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error("incident %s: %s in the API\n%s", incident, type(error).__name__, where)
+    return problem(500, "failed", f"The fault is ours. Its number is {incident}.")
 
 
 def problem(status: int, code: str, detail: str, *, field: str = "") -> web.Response:

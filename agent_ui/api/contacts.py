@@ -10,11 +10,16 @@ import msgspec
 from aiohttp import web
 
 from agent_ui.api.calls import MOST, Call, Operation, Param, answer, cursor
-from agent_ui.api.shapes import ContactIn, ContactOut, Contacts, FileIn, contact_out
+from agent_ui.api.shapes import AddressIn, ContactIn, ContactOut, Contacts, FileIn, contact_out
 from crm.collections import CASES, CONTACTS, CUSTOMERS
-from crm.contact import Arrival, Attachment, Contact, blob_id, contact_id
+from crm.contact import Address, AddressKind, Arrival, Attachment, Contact, blob_id, contact_id
 from crm.errors import BadInput, NotFound
 from crm.store import Order, Where, at_least, equals, less_than
+from router.identity import normalise
+from router.ways import REACHES
+
+SENDERS: dict[str, AddressKind] = {**REACHES, "phone": "phone"}
+"""How each channel of ours knows its senders; another system's channel may know them by anything."""
 
 DIRECTIONS = ["inbound", "outbound"]
 BESIDE = 20
@@ -81,12 +86,32 @@ async def post_contact(call: Call) -> web.Response:
         raise BadInput("There is no case of that number.", field="case_id")
     if not body.text.strip() and not body.subject.strip() and not body.attachments:
         raise BadInput("A contact needs text, a subject or a file.", field="text")
+    _check_sender(body, call.rooms.settings.region)
     receipt = await call.rooms.intake.accept(_arrival(call, body))
     contact = await call.rooms.store.get(CONTACTS, receipt.contact_id)
     await call.note("api.contact.posted", "contact", receipt.contact_id, receipt.customer_id)
     if contact is None:
         raise BadInput("The contact is kept as a dead letter: an administrator can replay it.", field="body")
     return answer(contact_out(contact), status=200 if receipt.repeated else 201)
+
+
+def _check_sender(body: ContactIn, region: str) -> None:
+    """An address that names nobody would make a nameless customer for each contact. Raises `BadInput`."""
+    kind = SENDERS.get(body.channel, body.sender.kind)
+    if body.sender.kind not in (kind, "unknown"):
+        said = f"Expected {kind}, which the channel {body.channel} knows its senders by, or unknown."
+        raise BadInput(said, field="sender.kind")
+    address = _address(body.sender)
+    if address.kind == "unknown":
+        return
+    local, at, domain = address.value.strip().rpartition("@")
+    if not normalise(address, region=region) or (address.kind == "email" and not (local and at and domain)):
+        said = f"Expected an address of kind {address.kind}; where there is none, say unknown as the kind."
+        raise BadInput(said, field="sender.value")
+
+
+def _address(given: AddressIn) -> Address:
+    return Address(kind=given.kind, value=given.value, name=given.name)
 
 
 def _arrival(call: Call, body: ContactIn) -> Arrival:
@@ -96,8 +121,8 @@ def _arrival(call: Call, body: ContactIn) -> Arrival:
         channel=body.channel,
         key=key,
         received_at=call.rooms.clock(),
-        sender=body.sender,
-        recipients=body.recipients,
+        sender=_address(body.sender),
+        recipients=tuple(_address(recipient) for recipient in body.recipients),
         subject=body.subject,
         text=body.text,
         attachments=tuple(attached(file) for file in body.attachments),

@@ -9,15 +9,25 @@ from urllib.parse import quote
 import msgspec
 
 from crm.case import Case, Entry
-from crm.contact import Address, Contact
+from crm.contact import Address, AddressKind, Contact
 from crm.customer import ContactPerson, Customer, CustomerAddress, Preferences, Subscription
 from router.history import Totals, happened_at
 from router.plan import PREVIEW
 
 Text = Annotated[str, msgspec.Meta(max_length=200_000)]
 Name = Annotated[str, msgspec.Meta(max_length=400)]
+Plain = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=998)]  # no control characters
+FileName = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f/\\]+$", max_length=400)]
+MediaType = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}$")]
 Id = Annotated[str, msgspec.Meta(max_length=1200)]
 ChannelName = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_-]{0,31}$")]
+
+
+MOST_PARTS = 100
+"""Files, recipients or fields of one contact."""
+
+LONGEST = 366 * 24 * 3600
+"""Seconds of the longest call or visit."""
 
 
 class AddressOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,26 +184,37 @@ class TimelinePage(msgspec.Struct, frozen=True, kw_only=True):
 class FileIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file that comes with a contact or goes with an answer; `content` in base64."""
 
-    name: Name
+    name: FileName
     content: bytes
-    mime: Name = "application/octet-stream"
+    mime: MediaType = "application/octet-stream"
+
+
+class AddressIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Somebody, by what a channel calls him. Of kind `unknown` where it could not tell."""
+
+    kind: AddressKind
+    value: Plain = ""
+    name: Plain = ""
+
+
+Files = Annotated[tuple[FileIn, ...], msgspec.Meta(max_length=MOST_PARTS)]
 
 
 class ContactIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A contact that another system took. The same channel and key again is the same contact."""
 
-    sender: Address
+    sender: AddressIn
     text: Text = ""
     subject: Name = ""
     channel: ChannelName = "api"
-    key: Annotated[str, msgspec.Meta(max_length=998)] = ""
-    recipients: tuple[Address, ...] = ()
+    key: Plain = ""
+    recipients: Annotated[tuple[AddressIn, ...], msgspec.Meta(max_length=MOST_PARTS)] = ()
     sent_at: datetime | None = None
-    duration: Annotated[int, msgspec.Meta(ge=0)] = 0
+    duration: Annotated[int, msgspec.Meta(ge=0, le=LONGEST)] = 0
     customer_id: Id = ""
     case_id: Id = ""
-    attachments: tuple[FileIn, ...] = ()
-    fields: dict[Name, Name] = {}
+    attachments: Files = ()
+    fields: Annotated[dict[Name, Name], msgspec.Meta(max_length=MOST_PARTS)] = {}
 
 
 class AnswerIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -207,7 +228,7 @@ class AnswerIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     channel: str = ""
     to: str = ""
     key: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{0,64}$")] = ""
-    attachments: tuple[FileIn, ...] = ()
+    attachments: Files = ()
 
 
 def contact_out(contact: Contact) -> ContactOut:

@@ -16,6 +16,9 @@ log = logging.getLogger("onewindow.chat")
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What is not the peer's fault is always "again later"."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        # A small body may hold gigabytes: nothing is unpacked here.
+        raise web.HTTPUnsupportedMediaType(headers={"Accept-Encoding": "identity"})
     try:
         return await handler(request)
     except AgainLater:

@@ -126,7 +126,7 @@ async def open_site(
             desk=Desk(house.intake.accept),
         )
         app = make_app(rooms)
-        runner = web.AppRunner(app, shutdown_timeout=1.0)
+        runner = web.AppRunner(app, shutdown_timeout=1.0, auto_decompress=False)  # as serve does
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -213,10 +213,3 @@ async def test_whoever_watches_the_process_needs_no_token_and_learns_no_more(sit
         for path in ("/health", "/ready"):
             async with anybody.get(path) as response:
                 assert (response.status, await response.json()) == (200, {"status": "ok"})
-
-
-async def test_a_body_not_encoded_as_it_says_is_the_callers_fault(system: System) -> None:
-    headers = {"Content-Encoding": "deflate", "Content-Type": "application/json"}
-    status, told = await system.ask("POST", "/contacts", data=b"garbage", headers=headers)
-    assert (status, told["code"], told["field"]) == (400, "bad_input", "body")
-    assert (await system.get("/contacts"))[0] == 200

@@ -82,6 +82,12 @@ class Seen(_Frame, frozen=True, kw_only=True):
     seq: Seq
 
 
+class Earlier(_Frame, frozen=True, kw_only=True):
+    """What was said before here? `before` is what `welcome` or `past` gave as `earlier`."""
+
+    before: Seq
+
+
 class Ping(_Frame, frozen=True, kw_only=True):
     """Is anybody there? A page cannot send the WebSocket's own ping."""
 
@@ -139,7 +145,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Welcome(_Frame, frozen=True, kw_only=True):
     """The answer to `hello`. `token` is set when it is new: keep it, it is who the visitor is.
 
-    `history` is what the page has not seen, in order; messages go on from there.
+    `history` is what the page has not seen, in order; messages go on from there. To a page that has seen
+    nothing, `earlier` tells where to ask for what was said before it; 0: nothing was.
     """
 
     visitor: str
@@ -150,6 +157,17 @@ class Welcome(_Frame, frozen=True, kw_only=True):
     limits: Limits
     agent: Agent | None = None
     queue: Queue | None = None
+    earlier: int = 0
+
+
+class Past(_Frame, frozen=True, kw_only=True):
+    """The answer to `earlier`: messages in order, and where to ask for those before them; 0: there are none.
+
+    There may be none in it though there are earlier ones: each answer looks only so far.
+    """
+
+    history: tuple[Message, ...]
+    earlier: int
 
 
 class Received(_Frame, frozen=True, kw_only=True):
@@ -189,9 +207,21 @@ class Pong(_Frame, frozen=True, kw_only=True):
     """Somebody is there."""
 
 
-ClientFrame = Hello | Say | LeaveMessage | Typing | Seen | Profile | Ping
+ClientFrame = Hello | Say | LeaveMessage | Typing | Seen | Earlier | Profile | Ping
 ServerFrame = (
-    Welcome | Received | TryAgain | Refused | Message | Typing | Queue | Agent | Hours | Closed | Error | Pong
+    Welcome
+    | Past
+    | Received
+    | TryAgain
+    | Refused
+    | Message
+    | Typing
+    | Queue
+    | Agent
+    | Hours
+    | Closed
+    | Error
+    | Pong
 )
 
 _DECODER: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)

@@ -14,7 +14,7 @@ from aiohttp import WSCloseCode
 from channels.chat.border import report
 from channels.chat.contacts import concerns, written
 from channels.chat.protocol import Place, ServerFrame, place_of, seq_of
-from channels.chat.reading import PAGE, Conversation, read_after, read_conversation
+from channels.chat.reading import PAGE, Conversation, Past, read_after, read_conversation, read_past
 from channels.chat.visitor import Tab, Visitor
 from crm.contact import Contact, Receipt
 from crm.errors import AgainLater
@@ -60,6 +60,13 @@ class Room:
         if found.case:
             self.speaks_in(tab.visitor, found.case.id)
         return found
+
+    async def look_back(self, tab: Tab, place: Place) -> Past | None:
+        """What was said before the contact there; None where the page never heard of such a place."""
+        past = await read_past(self._store, tab.visitor.id, place)
+        for contact in past.contacts if past else ():
+            self._note(tab.visitor, contact)
+        return past
 
     def tell_news(self, tab: Tab, more: list[str]) -> None:
         """The page is up to date: from now on it is told what is new as it comes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from time import monotonic
 
 from aiohttp import WSCloseCode, WSMsgType
@@ -12,10 +12,13 @@ from channels.chat.border import report
 from channels.chat.contacts import tidy, written
 from channels.chat.protocol import (
     ClientFrame,
+    Earlier,
     Error,
     Hello,
     LeaveMessage,
     Limits,
+    Message,
+    Past,
     Ping,
     Place,
     Pong,
@@ -35,6 +38,7 @@ from channels.chat.standing import Standings
 from channels.chat.token import new_token, visitor_of
 from channels.chat.visitor import Tab
 from channels.chat.wire import Wire
+from crm.contact import Contact
 from crm.errors import AgainLater, BadInput
 from crm.record import Clock
 from router.live import Event, Live
@@ -113,13 +117,12 @@ class Talks:
             visitor=tab.visitor.id,
             token=token,
             last=tuple(seq_of(Place(*place)) for place in found.told.items()),
-            history=tuple(
-                written(contact, Place(contact.case_id, contact.number)) for contact in found.contacts
-            ),
+            history=_written(found.contacts),
             hours=await self._standings.hours(),
             limits=_limits(self._settings),
             agent=standing.agent,
             queue=standing.queue,
+            earlier=_seq(found.earlier),
         )
         await tab.wire.send(welcome)
         self._room.tell_news(tab, found.more)
@@ -159,6 +162,8 @@ class Talks:
                 await self._types(tab, on=frame.on)
             case Seen():
                 await self._seen(tab, frame.seq)
+            case Earlier():
+                await self._look_back(tab, frame.before)
             case Ping():
                 await tab.wire.send(Pong())
             case Hello():
@@ -174,6 +179,13 @@ class Talks:
             await tab.wire.send(outcome.answer)
         else:
             await tab.wire.send(outcome)
+
+    async def _look_back(self, tab: Tab, before: int) -> None:
+        past = await self._room.look_back(tab, place_of(before))
+        if past is None:
+            await tab.wire.send(Error(reason="bad_place", expected="expected an `earlier` of ours"))
+        else:
+            await tab.wire.send(Past(history=_written(past.contacts), earlier=_seq(past.before)))
 
     async def _types(self, tab: Tab, *, on: bool) -> None:
         """The agent's page lets it fade by itself: only that he types is news."""
@@ -208,6 +220,14 @@ def _introduce(tab: Tab, hello: Hello) -> None:
         for name, value in (("page", hello.page[:500]), ("language", hello.language[:35]))
         if value
     }
+
+
+def _written(contacts: Iterable[Contact]) -> tuple[Message, ...]:
+    return tuple(written(contact, Place(contact.case_id, contact.number)) for contact in contacts)
+
+
+def _seq(contact: Contact | None) -> int:
+    return seq_of(Place(contact.case_id, contact.number)) if contact else 0
 
 
 def _limits(settings: ChatSettings) -> Limits:

@@ -58,7 +58,7 @@ class Chat {
     document.documentElement.lang = words.language;
     document.title = this.title;
     this.bubbles = new Bubbles(words, fetchWith(this.base, () => this.token));
-    this.log = new Log(words, this.bubbles);
+    this.log = new Log(words, this.bubbles, { onearlier: () => this.lookBack() });
     this.header = new Header(words, {
       title: this.title,
       embedded,
@@ -93,6 +93,8 @@ class Chat {
       if (this.connection.state !== "open") {
         this.outbox.interrupted();
         this.types(false);
+        this.looksBack = false;
+        this.draw();
       }
       this.composer.connected(this.connection.state === "open");
     });
@@ -116,6 +118,7 @@ class Chat {
   hear(frame) {
     const acts = {
       welcome: () => this.welcomed(frame),
+      past: () => this.past(frame),
       message: () => this.conversation.add(frame),
       received: () => this.received(frame),
       refused: () => this.outbox.heard(frame),
@@ -129,7 +132,7 @@ class Chat {
     acts[frame.type]?.();
   }
 
-  welcomed({ visitor, token, last, history, hours, limits, agent, queue }) {
+  welcomed({ visitor, token, last, history, earlier, hours, limits, agent, queue }) {
     this.visitor = visitor;
     if (token) {
       this.token = token;
@@ -137,6 +140,7 @@ class Chat {
     }
     this.limits = limits;
     this.composer.limit(limits);
+    if (!this.conversation.last.length) this.conversation.earlier = earlier;
     last.forEach((seq) => this.conversation.reach(seq));
     this.restoring = true;
     history.forEach((message) => this.conversation.add(message));
@@ -148,6 +152,23 @@ class Chat {
     this.page.dataset.ready = "yes";
     this.log.speakUp();
     this.outbox.pump();
+  }
+
+  lookBack() {
+    if (this.looksBack || !this.conversation.earlier) return;
+    this.looksBack = this.connection.send({ type: "earlier", before: this.conversation.earlier });
+    this.draw();
+  }
+
+  /** Between letters and calls there may be a long stretch without a word said here: then go on. */
+  past(frame) {
+    this.looksBack = false;
+    this.restoring = true;
+    this.conversation.addPast(frame);
+    this.restoring = false;
+    this.log.putBefore(() => this.draw(), frame.history.length);
+    this.look();
+    if (!frame.history.length) this.lookBack();
   }
 
   received({ id, seq, at }) {
@@ -246,9 +267,10 @@ class Chat {
   draw() {
     const { hours } = this.standing;
     const { messages } = this.conversation;
-    const silent = !messages.length && !this.outbox.items.length;
+    const silent = !messages.length && !this.outbox.items.length && !this.conversation.earlier;
     const leave = silent && hours && !hours.open;
     this.header.tell(this.standing);
+    this.log.offerEarlier(this.conversation.earlier > 0, Boolean(this.looksBack));
     this.log.draw(messages, silent ? [] : this.lines, this.outbox.items, (item) => this.lookOf(item));
     this.greeting.hidden = !silent || leave;
     this.log.node.hidden = silent;

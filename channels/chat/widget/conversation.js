@@ -9,6 +9,7 @@ export class Conversation extends EventTarget {
     this.messages = [];
     this.known = new Set();
     this.positions = new Map(); // the greatest seq of each case
+    this.earlier = 0; // where to ask for what was said before; 0: nothing was
     this.shown = new Map(); // of each case, the greatest seq of theirs that was told to be seen
   }
 
@@ -49,6 +50,15 @@ export class Conversation extends EventTarget {
   newerThan(positions) {
     const upto = new Map(positions.map((seq) => [Math.floor(seq / NUMBERS), seq]));
     return this.messages.filter(({ own, seq }) => !own && seq > (upto.get(Math.floor(seq / NUMBERS)) ?? 0)).length;
+  }
+
+  /** What was said before: its cases are to be told seen anew, for some of it may never have been shown. */
+  addPast({ history, earlier }) {
+    this.earlier = earlier;
+    for (const message of history) {
+      if (!message.own) this.shown.delete(Math.floor(message.seq / NUMBERS));
+      this.add(message);
+    }
   }
 
   seen(seq) {

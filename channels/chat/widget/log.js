@@ -3,19 +3,25 @@
 import { arrange, element, icon } from "./dom.js";
 
 const SAME_TURN = 5 * 60_000;
+const NEAR_TOP = 120;
 
 export class Log {
-  constructor(words, bubbles) {
+  /** `onearlier` is called when the reader wants what was said before. */
+  constructor(words, bubbles, { onearlier }) {
     this.words = words;
     this.bubbles = bubbles;
     this.rows = new Map(); // what was drawn, by its name
     this.atEnd = true;
     this.missed = 0;
+    this.scrolledTo = 0;
+    this.onearlier = onearlier;
+    this.earlier = element("button", { type: "button", class: "earlier", hidden: true, onclick: () => onearlier() });
+    this.told = element("p", { class: "hidden", role: "status" });
     this.list = element("div", { class: "rows" });
     this.typing = element("div", { class: "row theirs typing", hidden: true }, element("div", { class: "bubble" }, element("i"), element("i"), element("i")), element("span", { class: "hidden" }));
-    this.scroll = element("div", { class: "log", role: "log", "aria-live": "off", "aria-label": words.say("conversation"), tabIndex: 0, onscroll: () => this.scrolled() }, this.list, this.typing);
+    this.scroll = element("div", { class: "log", role: "log", "aria-live": "off", "aria-label": words.say("conversation"), tabIndex: 0, onscroll: () => this.scrolled() }, this.earlier, this.list, this.typing);
     this.pill = element("button", { type: "button", class: "pill", hidden: true, onclick: () => this.toEnd() });
-    this.node = element("div", { class: "log-frame" }, this.scroll, this.pill);
+    this.node = element("div", { class: "log-frame" }, this.scroll, this.told, this.pill);
     new ResizeObserver(() => this.keepEnd()).observe(this.scroll);
     this.scroll.addEventListener("grown", () => this.keepEnd());
   }
@@ -69,6 +75,25 @@ export class Log {
     for (const [name, row] of this.rows) if (!kept.has(row)) this.rows.delete(name);
   }
 
+  /** Whether there is more before what is shown, and whether it is on its way. */
+  offerEarlier(there, coming) {
+    const left = !there && document.activeElement === this.earlier;
+    this.earlier.hidden = !there;
+    this.earlier.setAttribute("aria-disabled", String(coming));
+    this.earlier.textContent = this.words.say(coming ? "earlier_coming" : "earlier");
+    if (left) this.scroll.focus();
+  }
+
+  /** `draw` puts what was said before above what is read, which stays where it is and is not read aloud again. */
+  putBefore(draw, count) {
+    const fromEnd = this.scroll.scrollHeight - this.scroll.scrollTop;
+    this.scroll.setAttribute("aria-live", "off");
+    draw();
+    this.scroll.scrollTop = this.scroll.scrollHeight - fromEnd;
+    this.told.textContent = count ? this.words.say("earlier_shown", { count }) : "";
+    this.speakUp();
+  }
+
   /** Somebody types, or nobody. */
   types(text) {
     this.typing.hidden = !text;
@@ -102,6 +127,10 @@ export class Log {
 
   scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroll;
+    const upwards = scrollTop < this.scrolledTo;
+    this.scrolledTo = scrollTop;
+    const pressed = document.activeElement === this.earlier; // who came to the button presses it
+    if (upwards && scrollTop < NEAR_TOP && !this.earlier.hidden && !pressed) this.onearlier();
     this.atEnd = scrollHeight - scrollTop - clientHeight < 40;
     if (this.atEnd) this.missed = 0;
     this.tellMissed();

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, async_playwright
 
 from channels.chat.settings import ChatSettings
 from tests.channels.chat.house import ChatHouse, open_house
+from tests.components import path_to
 
 
 @pytest.fixture
@@ -21,3 +23,15 @@ def settings() -> ChatSettings:
 async def house(tmp_path: Path, settings: ChatSettings) -> AsyncIterator[ChatHouse]:
     async with open_house(tmp_path, settings) as house:
         yield house
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=path_to("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from channels.chat.settings import ChatSettings
 from crm.collections import CONTACTS
@@ -19,7 +19,6 @@ from crm.employee import Hours
 from crm.store import Order
 from tests.channels.chat.browsing import a_site, a_visit
 from tests.channels.chat.house import ChatHouse, open_house
-from tests.components import path_to
 from tests.polling import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -28,18 +27,6 @@ PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc00000"
     "030101001818dd8d0000000049454e44ae426082"
 )
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=path_to("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        try:
-            yield browser
-        finally:
-            await browser.close()
 
 
 async def said(house: ChatHouse) -> list[Contact]:

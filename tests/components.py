@@ -30,9 +30,21 @@ COMPONENTS = {
             name="chromium", commands=("chromium", "chromium-browser"), install="apt-get install chromium"
         ),
         Component(name="curl", commands=("curl",), install="apt-get install curl"),
+        Component(
+            name="hylafax-client",
+            commands=("sendfax",),
+            install="apt-get install hylafax-client",
+        ),
+        Component(name="hylafax-server", commands=("faxq",), install="apt-get install hylafax-server"),
+        Component(name="libtiff-tools", commands=("tiffcp",), install="apt-get install libtiff-tools"),
         Component(name="postfix", commands=("postfix",), install="apt-get install postfix"),
         Component(name="redis-server", commands=("redis-server",), install="apt-get install redis-server"),
         Component(name="swaks", commands=("swaks",), install="apt-get install swaks"),
+        Component(
+            name="tesseract",
+            commands=("tesseract",),
+            install="apt-get install tesseract-ocr tesseract-ocr-rus tesseract-ocr-eng",
+        ),
     )
 }
 

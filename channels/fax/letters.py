@@ -83,7 +83,7 @@ def _read_notice(contact: Contact, pages: list[Attachment], ours: tuple[str, ...
         return _of_hylafax(text)
     session = _SESSION.search(text)
     if session and not pages and "SEND FAX" not in text:
-        return _of_failure(text, session[1])
+        return _of_failure(text[: session.start()], session[1])
     return _of_provider(contact.subject, text, ours) if pages else None
 
 
@@ -100,10 +100,12 @@ def _of_hylafax(text: str) -> _Notice:
     return _Notice(number, name, facts=facts)
 
 
-def _of_failure(text: str, commid: str) -> _Notice:
-    """HylaFAX tells that it received nothing: the reason is the line that is set in."""
-    reason = _INDENTED.search(text)
-    facts = (("commid", commid), ("reason", clean(reason[1]) if reason else "no_pages"))
+def _of_failure(before: str, commid: str) -> _Notice:
+    """HylaFAX tells that it received nothing: the reason is set in, or the second paragraph."""
+    indented = _INDENTED.search(before)
+    paragraphs = [paragraph for paragraph in re.split(r"\n\s*\n", before) if paragraph.strip()]
+    reason = indented[1] if indented else paragraphs[1] if len(paragraphs) > 1 else "no_pages"
+    facts = (("commid", commid), ("reason", clean(reason)))
     return _Notice(facts=facts, outcome="failed")
 
 

@@ -61,7 +61,7 @@ def read_fax(reception: Reception, content: bytes | None, *, received_at: dateti
     """The contact of a reception; `content` is its file, None where there is none."""
     tiff = read_tiff(content) if content else None
     station = reception.station or (clean(tiff.station) if tiff else "")
-    seconds = reception.seconds or (tiff.seconds or 0 if tiff else 0)
+    seconds = reception.seconds or (tiff.seconds if tiff else 0)
     pages = len(tiff.pages) if tiff else 0
     reason = reception.reason or ("" if content else "file_missing" if reception.pages else "no_pages")
     facts = {

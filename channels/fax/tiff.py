@@ -47,7 +47,7 @@ class Tiff(NamedTuple):
     station: str = ""  # how the sending machine calls itself
     software: str = ""
     made_at: str = ""
-    seconds: int | None = None  # that receiving took
+    seconds: int = 0  # that receiving took
 
 
 Tags = Mapping[int, tuple[int, ...] | bytes]
@@ -85,7 +85,7 @@ def read_tiff(content: bytes) -> Tiff:
         station=_text(first, _SENDER),
         software=_text(first, _MADE_BY),
         made_at=_text(first, _MADE_AT),
-        seconds=_whole(first, _RECEIVING_TOOK),
+        seconds=sum(_whole(tags, _RECEIVING_TOOK) or 0 for tags in chain),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -12,6 +13,7 @@ from crm.errors import AgainLater, DeliveryDelayed, DeliveryFailed, QueueFull, S
 from tests.channels.chat.rig import ChatOutletRig, ChatSourceRig
 from tests.channels.contract import OutletRig, SourceRig
 from tests.channels.email.rig import EmailOutletRig, EmailSourceRig
+from tests.channels.fax.rig import FaxOutletRig, FaxSourceRig
 from tests.channels.telegram.rig import TelegramOutletRig, TelegramPollingRig, TelegramWebhookRig
 
 SOURCES: list[SourceRig] = [
@@ -19,11 +21,19 @@ SOURCES: list[SourceRig] = [
     ChatSourceRig(),
     TelegramPollingRig(),
     TelegramWebhookRig(),
+    FaxSourceRig(),
 ]
-OUTLETS: list[OutletRig] = [EmailOutletRig(), ChatOutletRig(), TelegramOutletRig()]
+OUTLETS: list[OutletRig] = [EmailOutletRig(), ChatOutletRig(), TelegramOutletRig(), FaxOutletRig()]
 
-each_source = pytest.mark.parametrize("rig", SOURCES, ids=lambda rig: rig.name)
-each_outlet = pytest.mark.parametrize("rig", OUTLETS, ids=lambda rig: rig.name)
+
+def each(rigs: Sequence[SourceRig | OutletRig]) -> pytest.MarkDecorator:
+    """Each rig, with the real components that it needs."""
+    needed = {rig.name: pytest.mark.component(*getattr(rig, "needs", ())) for rig in rigs}
+    params = [pytest.param(rig, id=rig.name, marks=needed[rig.name]) for rig in rigs]
+    return pytest.mark.parametrize("rig", params)
+
+
+each_source, each_outlet = each(SOURCES), each(OUTLETS)
 
 
 class Intake:

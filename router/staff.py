@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 
-from crm.collections import CASES, DEPARTMENTS, EMPLOYEES, SAVED_REPLIES
+from crm.collections import CASES, COUNTERS, DEPARTMENTS, EMPLOYEES, SAVED_REPLIES, Counter
 from crm.employee import Department, Employee, SavedReply
-from crm.errors import BadInput, NotAllowed, NotFound
+from crm.errors import BadInput, Conflict, NotAllowed, NotFound
 from crm.record import NewId, Record
-from crm.store import Collection, Insert, Replace, Store, equals
+from crm.store import Collection, Insert, Replace, Store, Write, equals
 from router.hours import check_hours
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
@@ -24,6 +25,11 @@ LONGEST_REPLY = 20_000
 
 EMPLOYEE_FIELDS = ("login", "name", "role", "department_ids", "region", "language", "capacity", "active")
 
+TURN = "staff"
+"""The counter that changes of employees take their turns by."""
+
+ATTEMPTS = 40
+
 R = TypeVar("R", bound=Record)
 
 
@@ -33,8 +39,7 @@ async def add_employee(
     """Somebody new, by the fields of `EMPLOYEE_FIELDS`. Raises `BadInput` naming the field."""
     employee = _made({**_only(fields, EMPLOYEE_FIELDS), "id": new_id()})
     employee = msgspec.structs.replace(employee, password_hash=password_hash)
-    await _check_employee(store, employee)
-    await store.commit([Insert(EMPLOYEES, employee)])
+    await _in_turn(store, partial(_check_employee, store, employee), Insert(EMPLOYEES, employee))
     return employee
 
 
@@ -48,14 +53,17 @@ async def change_employee(
     before = await _read(store, EMPLOYEES, employee_id)
     values = msgspec.to_builtins(before)
     changed = _made({**values, **_only(fields, EMPLOYEE_FIELDS), "version": version})
-    await _check_employee(store, changed)
-    if before.role == "admin" and before.active and not (changed.role == "admin" and changed.active):
-        if by.id == employee_id:
-            raise NotAllowed("Somebody else must take the administration from you.")
-        await _must_leave_an_administrator(store, employee_id)
-    if by.id == employee_id and not changed.active:
-        raise NotAllowed("Nobody deactivates himself.")
-    await store.commit([Replace(EMPLOYEES, changed)])
+
+    async def check() -> None:
+        await _check_employee(store, changed)
+        if before.role == "admin" and before.active and not (changed.role == "admin" and changed.active):
+            if by.id == employee_id:
+                raise NotAllowed("Somebody else must take the administration from you.")
+            await _must_leave_an_administrator(store, employee_id)
+        if by.id == employee_id and not changed.active:
+            raise NotAllowed("Nobody deactivates himself.")
+
+    await _in_turn(store, check, Replace(EMPLOYEES, changed))
     return msgspec.structs.replace(changed, version=version + 1)
 
 
@@ -104,6 +112,30 @@ async def change_reply(store: Store, changed: SavedReply) -> SavedReply:
     await _check_reply(store, changed)
     await store.commit([Replace(SAVED_REPLIES, changed)])
     return msgspec.structs.replace(changed, version=changed.version + 1)
+
+
+async def _in_turn(store: Store, check: Callable[[], Awaitable[None]], write: Write) -> None:
+    """Check and write as one, whoever else does so meanwhile.
+
+    That logins differ and an administrator is left holds for all employees together, which no record's
+    version can tell: a counter that every such write moves on tells it.
+    """
+    for _ in range(ATTEMPTS):
+        turn = await store.get(COUNTERS, TURN)
+        await check()
+        moved: Write = (
+            Replace(COUNTERS, msgspec.structs.replace(turn, value=turn.value + 1))
+            if turn
+            else Insert(COUNTERS, Counter(id=TURN, value=1))
+        )
+        try:
+            await store.commit([moved, write])
+        except Conflict as conflict:
+            if conflict.collection != COUNTERS.name:
+                raise
+        else:
+            return
+    raise Conflict(COUNTERS.name, TURN)
 
 
 async def _check_employee(store: Store, employee: Employee) -> None:

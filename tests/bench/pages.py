@@ -9,11 +9,11 @@ from statistics import median
 
 from aiohttp import ClientSession, CookieJar, TCPConnector
 
+from agent_ui.passwords import hash_password
 from crm.collections import CASES, DEPARTMENTS, EMPLOYEES
 from crm.employee import Department, Employee
 from crm.errors import OnewindowError
 from crm.store import Insert
-from onewindow.commands import hash_password
 from storage.sqlite import open_sqlite
 from tests.bench.chat import come
 from tests.bench.children import child

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -63,7 +64,7 @@ async def test_an_employee_without_a_department_serves_the_default_one(core: Cor
         ({"login": "A"}, "login", "2 to 64"),
         ({"login": "анна"}, "login", "2 to 64"),
         ({"login": "anna\n"}, "login", "2 to 64"),
-        ({"password": "short"}, "password", "at least 8"),
+        ({"password": "too short"}, "password", "10 to 256"),
         ({"role": "king"}, "role", "agent, supervisor, admin"),
         (
             {"departments": ["front-desk", "nowhere"]},
@@ -83,8 +84,15 @@ async def test_a_wrong_employee_is_refused_by_the_field(
 
 async def test_a_login_has_one_employee(core: Core) -> None:
     await add_user(core, **ANNA)
-    with pytest.raises(BadInput, match="taken"):
+    with pytest.raises(BadInput, match="Somebody else has this login"):
         await add_user(core, **ANNA)
+
+
+async def test_of_two_who_want_one_login_at_once_one_gets_it(core: Core) -> None:
+    tries = await asyncio.gather(*(add_user(core, **ANNA) for _ in range(4)), return_exceptions=True)
+    refused = [one for one in tries if isinstance(one, BadInput)]
+    assert len(refused) == 3
+    assert len(await core.store.find(EMPLOYEES)) == 1
 
 
 async def test_a_token_is_kept_as_its_hash_only(core: Core) -> None:

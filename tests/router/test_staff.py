@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from crm.collections import DEPARTMENTS, EMPLOYEES, SAVED_REPLIES
 from crm.employee import Employee, Hours, SavedReply
 from crm.errors import BadInput, Conflict, NotAllowed, NotFound
-from crm.store import Insert, Store
+from crm.store import Insert, Store, equals
 from router.staff import (
     add_department,
     add_employee,
@@ -38,6 +39,27 @@ async def add(store: Store, **fields: Any) -> Employee:
 
 async def change(store: Store, id: str, *, by: Employee = CHIEF, version: int = 1, **fields: Any) -> Employee:
     return await change_employee(store, id, fields, by=by, version=version)
+
+
+async def test_of_two_who_want_one_login_at_once_one_gets_it(filled: Store) -> None:
+    ids = CountedIds()
+    tries = [add_employee(filled, NEW, password_hash="hash", new_id=ids) for _ in range(4)]
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(outcome, BadInput) and outcome.field == "login" for outcome in outcomes) == 3
+    assert len(await filled.find(EMPLOYEES, equals("login", "vera"))) == 1
+
+
+async def test_two_administrators_who_depose_each_other_at_once_leave_one(filled: Store) -> None:
+    second = an_employee("second", role="admin")
+    await keep(filled, second)
+    outcomes = await asyncio.gather(
+        change(filled, "second", by=CHIEF, role="agent"),
+        change(filled, "chief", by=second, role="agent"),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(outcome, NotAllowed) for outcome in outcomes) == 1
+    roles = [employee.role for employee in await filled.find(EMPLOYEES)]
+    assert roles.count("admin") == 1
 
 
 async def test_a_new_employee_is_kept_as_given(filled: Store) -> None:

@@ -125,10 +125,14 @@ class Contact(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Arrival(NamedTuple):
-    """A contact as a source read it, with the bytes it refers to by blob id."""
+    """A contact as a source read it, with the bytes it refers to by blob id.
+
+    One that is `unreadable`, and why, is kept as a dead letter: its raw bytes are all there is of it.
+    """
 
     contact: Contact
     blobs: Mapping[str, bytes] = {}
+    unreadable: str = ""
 
 
 class Receipt(NamedTuple):

@@ -19,3 +19,4 @@ class DeadLetter(Record, frozen=True, kw_only=True, omit_defaults=True):
     state: Literal["waiting", "replayed", "dropped"] = "waiting"
     replayed_at: datetime | None = None
     attempts: int = 1
+    unread: bool = False  # its source could make nothing of it: its raw bytes are to be read again

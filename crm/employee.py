@@ -30,7 +30,10 @@ class Department(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Employee(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody who works here. With `capacity` open cases in his hands, the router gives him no more."""
+    """Somebody who works here. With `capacity` open cases in his hands, the router gives him no more.
+
+    `extensions` are his telephones as the exchange names them: `101`, or the name of a queue's member.
+    """
 
     login: str
     name: str
@@ -39,6 +42,7 @@ class Employee(Record, frozen=True, kw_only=True, omit_defaults=True):
     region: str = ""
     language: str = "ru"
     capacity: int = 5
+    extensions: tuple[str, ...] = ()
     password_hash: str = ""  # argon2id, PHC string
     active: bool = True
 

@@ -125,6 +125,16 @@ def user_add(config: Path, **given: Any) -> None:
     out.print(f"{given['login']} may sign in now", highlight=False)
 
 
+@user.command("extensions")
+@config_option
+@click.argument("login")
+@click.argument("extensions", nargs=-1)
+def user_extensions(config: Path, login: str, extensions: tuple[str, ...]) -> None:
+    """Say which telephones an employee has, as the exchange names them; none takes them away."""
+    run(tell(_settings(config), "set_extensions", login=login, extensions=list(extensions)))
+    out.print(f"{login}: {', '.join(extensions) or 'no telephone'}", highlight=False, markup=False)
+
+
 @cli.group()
 def token() -> None:
     """Bearer tokens for other systems."""

@@ -26,7 +26,7 @@ def check_installation(settings: Settings) -> list[str]:
     """Sentences, each naming a setting and what was expected; none when all is well."""
     findings = [*_rules(settings), *_data(settings), *_secret(settings), *_files(settings), *_ports(settings)]
     findings += check_fax(settings)
-    doors = (settings.email, settings.chat, settings.fax, settings.telegram)
+    doors = (settings.email, settings.chat, settings.fax, settings.telegram, settings.phone)
     if not any(doors):
         findings.append("email, chat: no channel is set up: add a table [email] or [chat]")
     if settings.email and settings.relay is None:

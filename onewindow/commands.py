@@ -8,7 +8,7 @@ from typing import Any
 from agent_ui.passwords import hash_in_thread
 from channels.telegram.inviting import Inviting
 from channels.telegram.line import open_lines
-from crm.collections import DEAD_LETTERS, DEPARTMENTS
+from crm.collections import DEAD_LETTERS, DEPARTMENTS, EMPLOYEES
 from crm.dead_letter import DeadLetter
 from crm.errors import BadInput
 from crm.record import new_id, now
@@ -16,7 +16,7 @@ from crm.store import Order, equals
 from onewindow.core import Core, load_secret
 from router import tokens
 from router.dead_letters import replay
-from router.staff import add_employee
+from router.staff import add_employee, change_employee
 
 ROLES = ("agent", "supervisor", "admin")
 
@@ -43,6 +43,17 @@ async def add_user(
     hashed = await hash_in_thread(password)
     employee = await add_employee(core.store, fields, password_hash=hashed, new_id=new_id)
     return {"id": employee.id, "login": login}
+
+
+async def set_extensions(core: Core, *, login: str, extensions: list[str]) -> dict[str, Any]:
+    """The telephones of an employee, as the exchange names them. Raises `BadInput`."""
+    found = await core.store.find(EMPLOYEES, equals("login", login), limit=1)
+    if not found:
+        raise BadInput(f"login: there is no {login}", field="login")
+    (employee,) = found
+    fields = {"extensions": extensions}
+    await change_employee(core.store, employee.id, fields, by=employee, version=employee.version)
+    return {"login": login}
 
 
 async def add_token(core: Core, *, name: str, writes: bool = True) -> dict[str, Any]:
@@ -86,6 +97,7 @@ Command = Callable[..., Awaitable[dict[str, Any]]]
 
 COMMANDS: Mapping[str, Command] = {
     "add_user": add_user,
+    "set_extensions": set_extensions,
     "add_token": add_token,
     "invite": invite,
     "list_dead_letters": list_dead_letters,

@@ -17,6 +17,7 @@ from channels.email.outlet import EmailOutlet
 from channels.email.token import AddressToken
 from channels.fax.outlet import FaxOutlet
 from channels.fax.source import FaxSource
+from channels.phone.source import PhoneSource
 from channels.telegram.inviting import Inviting
 from channels.telegram.line import open_lines
 from channels.telegram.outlet import TelegramOutlet
@@ -26,6 +27,7 @@ from crm.record import now
 from onewindow.core import Core
 from onewindow.fax import fax_directory, read_zone
 from onewindow.settings import BadSetting, Settings
+from router.extensions import Extensions
 from router.health import Doors
 
 
@@ -95,6 +97,7 @@ async def make_channels(given: Given) -> AsyncIterator[Channels]:
         _chat(given, channels)
         await _fax(given, channels, house)
         await _telegram(given, channels, house)
+        _phone(given, channels)
         yield channels
 
 
@@ -162,6 +165,23 @@ async def _telegram(given: Given, channels: Channels, house: AsyncExitStack) -> 
     channels.listen(source)
     channels.send(TelegramOutlet(lines, given.core.store))
     channels.http.append(source)
+
+
+def _phone(given: Given, channels: Channels) -> None:
+    settings, core = given.settings.phone, given.core
+    if settings is None:
+        return
+    phone = PhoneSource(
+        settings,
+        store=core.store,
+        live=core.live,
+        staff=Extensions(core.store),
+        doors=lambda name: given.doors.door(name, "phone"),
+        region=given.settings.router.region,
+    )
+    channels.listen(phone)
+    channels.http.append(phone)
+    core.intake.reads_again("phone", phone.read_again)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from agent_ui.rooms import UiSettings
 from channels.chat.settings import ChatSettings
 from channels.email.settings import EmailSettings, RelaySettings
 from channels.fax.settings import FaxSettings
+from channels.phone.settings import PhoneSettings
 from channels.telegram.settings import TelegramSettings
 from crm.errors import BadInput
 from crm.wrong import Wrong
@@ -32,6 +33,7 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "ONEWINDOW_SMTP_PORT": ("email", "port"),
     "ONEWINDOW_RELAY_PASSWORD": ("relay", "password"),
     "ONEWINDOW_TELEGRAM_TOKEN": ("telegram", "token"),
+    "ONEWINDOW_PHONE_MANAGER_SECRET": ("phone", "manager_secret"),
 }
 """Variables that overrule the file, and the setting each of them is."""
 
@@ -74,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     chat: ChatSettings | None = None
     fax: FaxSettings | None = None
     telegram: tuple[TelegramSettings, ...] = ()  # one table a bot
+    phone: PhoneSettings | None = None
     home: str = "."  # the directory that relative paths begin at: the settings file's own
 
 

@@ -11,7 +11,7 @@ from crm.collections import DEAD_LETTERS
 from crm.contact import Arrival, Receipt
 from crm.dead_letter import DeadLetter
 from crm.errors import BadInput, NotFound
-from crm.record import Clock
+from crm.record import Clock, now
 from crm.store import After, Order, Replace, Store, equals
 from router.intake import Intake
 from router.live import Event, Live
@@ -44,15 +44,14 @@ async def replay(store: Store, intake: Intake, id: str) -> Receipt:
     Its files were stored when it was buried. Raises `NotFound`, `BadInput` when it no longer waits, or
     `AgainLater`.
     """
-    letter = await _read_waiting(store, id)
-    return await intake.accept(Arrival(letter.contact), replay=True)
+    return await _again(store, intake, await _read_waiting(store, id))
 
 
 async def replay_all(store: Store, intake: Intake) -> AsyncIterator[Replayed]:
     """Route all that wait now, oldest first, one after another; each once. Raises `AgainLater`."""
     begun = await store.find(DEAD_LETTERS, equals("state", "waiting"), order=Order("at"), limit=100_000)
     for letter in begun:
-        yield Replayed(letter, await intake.accept(Arrival(letter.contact), replay=True))
+        yield Replayed(letter, await _again(store, intake, letter))
 
 
 async def drop(store: Store, live: Live, id: str, *, clock: Clock) -> None:
@@ -61,6 +60,28 @@ async def drop(store: Store, live: Live, id: str, *, clock: Clock) -> None:
     await store.commit([Replace(DEAD_LETTERS, msgspec.structs.replace(letter, state="dropped"))])
     event = Event(kind="dead_letter", at=clock(), contact_id=letter.id, channel=letter.channel)
     await live.publish([event])
+
+
+async def _again(store: Store, intake: Intake, letter: DeadLetter) -> Receipt:
+    if not letter.unread:
+        return await intake.accept(Arrival(letter.contact), replay=True)
+    raw = await store.read_blob(letter.contact.raw) or b""
+    try:
+        receipt = await intake.read_again(letter.contact, raw)
+    except BadInput as still:
+        failed = msgspec.structs.replace(letter, reason=str(still), attempts=letter.attempts + 1)
+        await _change(store, intake, failed)
+        return Receipt(letter.id, "", "", 0, repeated=False, dead_letter=True)
+    done = now()
+    await _change(store, intake, msgspec.structs.replace(letter, state="replayed", replayed_at=done))
+    return receipt
+
+
+async def _change(store: Store, intake: Intake, letter: DeadLetter) -> None:
+    await store.commit([Replace(DEAD_LETTERS, letter)])
+    at = letter.replayed_at or letter.at
+    event = Event(kind="dead_letter", at=at, contact_id=letter.id, channel=letter.channel)
+    await intake.live.publish([event])
 
 
 async def _read_waiting(store: Store, id: str) -> DeadLetter:

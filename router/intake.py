@@ -12,8 +12,8 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import NamedTuple
 
-from crm.contact import Arrival, Receipt
-from crm.errors import AgainLater, Conflict, QueueFull, StoreDown
+from crm.contact import Arrival, Contact, Receipt
+from crm.errors import AgainLater, BadInput, Conflict, QueueFull, StoreDown
 from crm.store import Store
 from router.live import Live
 from router.plan import Plan
@@ -29,6 +29,10 @@ PATIENCE = 30.0
 
 LOOK_EVERY = 1.0
 """Seconds between two looks for sources that wait too long: a timer for each would cost each contact."""
+
+
+ReadAgain = Callable[[Contact, bytes], Awaitable[Receipt]]
+"""Takes in what could not be read before, from its raw bytes."""
 
 
 class _Waiting(NamedTuple):
@@ -69,12 +73,18 @@ class Intake:
         self._batch = batch
         self._spacing = spacing
         self._routed = routed
+        self._readers: dict[str, ReadAgain] = {}
         self._open = False
 
     @property
     def waiting(self) -> int:
         """Contacts that wait to be routed."""
         return len(self._waiting)
+
+    @property
+    def live(self) -> Live:
+        """Where it tells what it stored."""
+        return self._live
 
     @property
     def size(self) -> int:
@@ -93,6 +103,17 @@ class Intake:
         self._idle.clear()
         self._bell.set()
         return await answer
+
+    def reads_again(self, channel: str, reader: ReadAgain) -> None:
+        """Who reads what a source of this channel could not read, when somebody asks for it once more."""
+        self._readers[channel] = reader
+
+    async def read_again(self, contact: Contact, raw: bytes) -> Receipt:
+        """The raw bytes of an unreadable contact, once more. Raises `BadInput` saying what is wrong."""
+        reader = self._readers.get(contact.channel)
+        if reader is None:
+            raise BadInput("The door it came by is closed: it can be read again while the server runs.")
+        return await reader(contact, raw)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -143,7 +164,10 @@ class Intake:
                 # It may still be committed a moment later: the peer's retry then meets a known key.
                 _answer(one, QueueFull("routing is too slow just now"))
 
-    async def _route(self, waiting: Sequence[_Waiting]) -> None:
+    async def _route(self, batch: Sequence[_Waiting]) -> None:
+        waiting = await self._without_unreadable(batch)
+        if not waiting:
+            return
         try:
             receipts = await self._commit(waiting)
         except AgainLater as error:
@@ -154,10 +178,21 @@ class Intake:
                 for one in waiting:
                     await self._route([one])
             else:
-                await self._bury(waiting[0], error)
+                reason = fault(error)
+                log.error("routing failed: contact kept as a dead letter, reason=%s", reason)
+                await self._bury(waiting[0], reason)
         else:
             for one, receipt in zip(waiting, receipts, strict=True):
                 _answer(one, receipt)
+
+    async def _without_unreadable(self, batch: Sequence[_Waiting]) -> Sequence[_Waiting]:
+        """Those that can be routed; what its source could not read is kept as it is."""
+        if not any(one.arrival.unreadable for one in batch):
+            return batch
+        for one in batch:
+            if one.arrival.unreadable:
+                await self._bury(one, one.arrival.unreadable)
+        return [one for one in batch if not one.arrival.unreadable]
 
     async def _commit(self, waiting: Sequence[_Waiting]) -> list[Receipt]:
         arrivals = [one.arrival for one in waiting]
@@ -182,10 +217,8 @@ class Intake:
         if self._routed:
             await self._routed(plan)
 
-    async def _bury(self, one: _Waiting, error: Exception) -> None:
-        """Keep a contact that routing cannot handle, and say received: it is ours to mend now."""
-        reason = fault(error)
-        log.error("routing failed: contact kept as a dead letter, reason=%s", reason)
+    async def _bury(self, one: _Waiting, reason: str) -> None:
+        """Keep a contact that cannot be read or routed, and say received: it is ours to mend now."""
         try:
             plan, receipt = await self._walk.bury(one.arrival, reason)
             await self._keep(plan)

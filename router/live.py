@@ -22,6 +22,7 @@ EventKind = Literal[
     "viewing",  # who looks at or types in a case changed (case_id; data: employee_id, doing)
     "typing",  # the customer types in the channel (case_id)
     "channel",  # the health of a channel changed (channel; data: state)
+    "ringing",  # an employee's telephone rings, is taken, stops (contact_id; data: state, from, …)
     "dead_letter",  # one came or was replayed (contact_id, channel)
 ]
 Status = Literal["ready", "away", "offline"]

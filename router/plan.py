@@ -184,8 +184,10 @@ class Plan:
         kept = self.contacts if contact.id in self.contacts else self._changed
         kept[contact.id] = contact
 
-    def bury(self, contact: Contact, reason: str, earlier: DeadLetter | None) -> Receipt:
-        """A contact that broke routing: kept whole, acknowledged, replayable."""
+    def bury(
+        self, contact: Contact, reason: str, earlier: DeadLetter | None, *, unread: bool = False
+    ) -> Receipt:
+        """A contact that broke routing, or could not be read: kept whole, acknowledged, replayable."""
         if earlier:
             again = msgspec.structs.replace(
                 earlier, reason=reason, attempts=earlier.attempts + 1, state="waiting", at=self.at
@@ -193,7 +195,12 @@ class Plan:
             self._dead.append(Replace(DEAD_LETTERS, again))
         else:
             letter = DeadLetter(
-                id=contact.id, at=self.at, channel=contact.channel, contact=contact, reason=reason
+                id=contact.id,
+                at=self.at,
+                channel=contact.channel,
+                contact=contact,
+                reason=reason,
+                unread=unread,
             )
             self._dead.append(Insert(DEAD_LETTERS, letter))
         self.events.append(

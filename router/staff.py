@@ -18,12 +18,24 @@ from router.hours import check_hours
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
 DEPARTMENT_ID = re.compile(r"[a-z][a-z0-9-]{1,39}")
+EXTENSION = re.compile(r"[\w.@/ -]{1,80}")
+MOST_PHONES = 20
 LANGUAGES = ("en", "ru")
 LARGEST_CAPACITY = 100
 LONGEST_NAME = 200
 LONGEST_REPLY = 20_000
 
-EMPLOYEE_FIELDS = ("login", "name", "role", "department_ids", "region", "language", "capacity", "active")
+EMPLOYEE_FIELDS = (
+    "login",
+    "name",
+    "role",
+    "department_ids",
+    "region",
+    "language",
+    "capacity",
+    "extensions",
+    "active",
+)
 
 TURN = "staff"
 """The counter that changes of employees take their turns by."""
@@ -149,10 +161,32 @@ async def _check_employee(store: Store, employee: Employee) -> None:
         raise BadInput("Choose one of the languages.", field="language")
     if len(employee.region) > LONGEST_NAME:
         raise BadInput("This is longer than anybody could read.", field="region")
+    await _check_extensions(store, employee)
     same = await store.find(EMPLOYEES, equals("login", employee.login), limit=2)
     if any(other.id != employee.id for other in same):
         raise BadInput("Somebody else has this login.", field="login")
     await _must_exist(store, employee.department_ids)
+
+
+async def _check_extensions(store: Store, employee: Employee) -> None:
+    """A telephone rings on one desk: where two had it, a caller's card would come to the wrong one."""
+    mine = {extension.casefold() for extension in employee.extensions}
+    if (
+        any(not EXTENSION.fullmatch(extension) for extension in employee.extensions)
+        or len(mine) > MOST_PHONES
+    ):
+        raise BadInput("Telephones are written as the exchange names them: 101, 102.", field="extensions")
+    if not mine:
+        return
+    others = await store.find(EMPLOYEES, limit=20_000)
+    taken = {
+        one.casefold()
+        for other in others
+        if other.id != employee.id and other.active
+        for one in other.extensions
+    }
+    if employee.active and mine & taken:
+        raise BadInput("Somebody else has this telephone.", field="extensions")
 
 
 async def _must_exist(store: Store, department_ids: Sequence[str]) -> None:

@@ -123,8 +123,11 @@ class Walk:
         contact = self._named(plan, known, contact)
         if contact.id in stored and (receipt := _known_already(contact.id, known, ())):
             return plan, receipt
+        letter = dead.get(contact.id)
+        if arrival.unreadable and letter:
+            return plan, Receipt(letter.id, "", "", 0, repeated=True, dead_letter=True)
         plan.blobs.update(arrival.blobs)
-        return plan, plan.bury(contact, reason, dead.get(contact.id))
+        return plan, plan.bury(contact, reason, letter, unread=bool(arrival.unreadable))
 
     @staticmethod
     def _named(plan: Plan, known: _Known, contact: Contact) -> Contact:

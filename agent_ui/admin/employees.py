@@ -131,6 +131,7 @@ def _read_fields(form: Form) -> dict[str, object]:
         "region": form.text("region").strip(),
         "language": language if language in LANGUAGES else LANGUAGES[0],
         "capacity": int(capacity),
+        "extensions": [one for one in (part.strip() for part in form.text("extensions").split(",")) if one],
         "active": form.text("inactive") == "",
     }
 

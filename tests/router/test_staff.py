@@ -12,6 +12,7 @@ from crm.collections import DEPARTMENTS, EMPLOYEES, SAVED_REPLIES
 from crm.employee import Employee, Hours, SavedReply
 from crm.errors import BadInput, Conflict, NotAllowed, NotFound
 from crm.store import Insert, Store, equals
+from router.extensions import Extensions
 from router.staff import (
     add_department,
     add_employee,
@@ -197,3 +198,12 @@ async def test_a_reply_can_be_taken_out_of_use(filled: Store) -> None:
     await filled.commit([Insert(SAVED_REPLIES, reply)])
     changed = await change_reply(filled, msgspec.structs.replace(reply, active=False))
     assert await filled.get(SAVED_REPLIES, "r1") == changed
+
+
+async def test_a_telephone_is_on_one_desk(filled: Store) -> None:
+    await change(filled, "anna", extensions=["101", "PJSIP/anna"])
+    with pytest.raises(BadInput) as taken:
+        await change(filled, "chief", extensions=["pjsip/ANNA"])
+    assert taken.value.field == "extensions"
+    phones = Extensions(filled)
+    assert [await phones.at(phone) for phone in ("101", "PJSIP/Anna", "102")] == ["anna", "anna", ""]

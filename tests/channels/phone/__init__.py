@@ -1,0 +1,1 @@
+"""Phone, tested from recorded lines and against a manager of our own."""

@@ -16,6 +16,7 @@ from agent_ui import (
     finding,
     inbox,
     me,
+    ringing,
     sheets,
     signin,
     watching,
@@ -28,6 +29,7 @@ from agent_ui.headers import add_security_headers
 from agent_ui.pages import PAGES, Pages
 from agent_ui.rooms import ROOMS, Rooms
 from agent_ui.visit import Route, behind_sign_in
+from router.ringing import Ringing
 
 BEHIND_SIGN_IN: tuple[Route, ...] = (
     *signin.ROUTES,
@@ -43,6 +45,7 @@ BEHIND_SIGN_IN: tuple[Route, ...] = (
     *desk.ROUTES,
     *board.ROUTES,
     *ADMIN_ROUTES,
+    *ringing.ROUTES,
     *events.ROUTES,
 )
 
@@ -55,6 +58,8 @@ def make_app(rooms: Rooms) -> web.Application:
     app[signin.GUESSES] = signin.new_guesses()
     app[events.WIRES] = events.Wires()
     app[board.WALLS] = board.Walls()
+    app[ringing.RINGING] = Ringing(rooms.clock)
+    app.cleanup_ctx.append(ringing.keep_ringing)
     app.on_shutdown.append(events.hang_up)
     app.on_response_prepare.append(add_security_headers)
     app.add_routes([*assets.ROUTES, *signin.PUBLIC_ROUTES, *alive.ROUTES])

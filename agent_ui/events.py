@@ -23,6 +23,8 @@ LOOK = 3.0
 WRITE_LIMIT = 20.0
 """Seconds that a browser may take no bytes before it is let go; it catches up when it comes back."""
 WATCHED = 60
+PRIVATE = frozenset({"to", "from", "name"})
+"""What an event carries beside ids and codes."""
 
 
 class Wires:
@@ -153,9 +155,9 @@ async def hang_up(app: web.Application) -> None:
 
 
 def _encode(event: Event) -> bytes:
-    """Ids and codes: the address an answer goes to is for the channel that delivers it."""
-    if "to" in event.data:
-        data = {name: value for name, value in event.data.items() if name != "to"}
+    """Ids and codes: addresses and names are for the rooms of the house, and for pages that ask."""
+    if not PRIVATE.isdisjoint(event.data):
+        data = {name: value for name, value in event.data.items() if name not in PRIVATE}
         event = msgspec.structs.replace(event, data=data)
     return msgspec.json.encode(event)
 

@@ -28,6 +28,7 @@ DEEDS: Mapping[str, str] = {
     "reason.colleague_asked": mark("opened another region: a colleague asked"),
     "reason.same_matter": mark("opened another region: the same matter"),
     "reason.complaint": mark("opened another region: a complaint"),
+    "ringing.read": mark("saw who called"),
     "file.read": mark("saved a file"),
     "raw.read": mark("saved a whole message"),
     "session.begin": mark("signed in"),

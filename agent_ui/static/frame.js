@@ -5,6 +5,7 @@ import { listenForKeys, shortcut } from "./keys.js";
 import { listen, on } from "./live.js";
 import { attempt, post } from "./net.js";
 import { listenToOffers } from "./offers.js";
+import { listenToRinging } from "./ringing.js";
 import { listenForSheets } from "./sheet.js";
 import { gettext, language } from "./words.js";
 
@@ -96,5 +97,6 @@ if (document.body.dataset.me) {
   setInterval(tick, 15_000);
   listen();
   listenToOffers();
+  listenToRinging();
 }
 document.documentElement.dataset.ready = language;

@@ -20,6 +20,9 @@ SAYINGS: Mapping[tuple[str, bool], str] = {
     ("joined_by_token", True): mark("It answers our letter in case %(case)s."),
     ("joined_by_report", True): mark("It reports on our letter in case %(case)s."),
     ("joined_by_reference", True): mark("It refers to a letter of case %(case)s."),
+    ("joined_callback", True): mark(
+        "A call about case %(case)s: the customer called again, or was called back."
+    ),
     ("joined_conversation", True): mark("The talk of case %(case)s goes on."),
     ("joined_by_subject", True): mark("It has the subject of the open case %(case)s."),
     ("reference_of_stranger", False): mark("It refers to case %(case)s, which is somebody else's."),

@@ -151,6 +151,13 @@ def contact_id(channel: str, key: str) -> str:
     return f"{channel}:{key}"
 
 
+def other_side(contact: Contact) -> Address:
+    """The customer's address: who wrote or called, or whom we called."""
+    if contact.direction == "outbound" and contact.recipients:
+        return contact.recipients[0]
+    return contact.sender
+
+
 def blob_id(content: bytes) -> str:
     """Where these bytes are stored: their own SHA-256, so equal files are kept once."""
     return sha256(content).hexdigest()

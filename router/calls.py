@@ -17,8 +17,10 @@ def is_answered(call: Contact) -> bool:
     A call that an employee registers at the desk is routed by the rules: whoever is to deal with it need
     not be who took it down. The desk says whether it was answered in a field of its own.
     """
-    if call.channel != "phone" or call.direction != "inbound" or "answered" in call.fields:
+    if call.channel != "phone" or "answered" in call.fields:
         return False
+    if call.direction == "outbound":
+        return call.fields.get("outcome") == "answered"
     return bool(call.employee_id) or call.fields.get("outcome") == "answered"
 
 

@@ -67,6 +67,8 @@ def _candidates(
     if contact.channel in CONVERSATIONS:
         talks = [case for case in found.of_customer if case.channel == contact.channel]
         candidates += [("joined_conversation", case) for case in talks]
+    elif is_of_exchange(contact):
+        candidates += [("joined_callback", case) for case in _callbacks(contact, found.of_customer)]
     elif _ANSWER_PREFIX.match(contact.subject):
         bare = bare_subject(contact.subject)
         same = [
@@ -78,7 +80,26 @@ def _candidates(
 
 def may_join_without_reference(contact: Contact) -> bool:
     """Whether the customer's other cases matter: only then are they read."""
-    return contact.channel in CONVERSATIONS or _ANSWER_PREFIX.match(contact.subject) is not None
+    talks = contact.channel in CONVERSATIONS or is_of_exchange(contact)
+    return talks or _ANSWER_PREFIX.match(contact.subject) is not None
+
+
+def is_of_exchange(contact: Contact) -> bool:
+    """A call as an exchange tells it, whoever called whom."""
+    return contact.channel == "phone" and "outcome" in contact.fields
+
+
+def _callbacks(call: Contact, of_customer: Sequence[Case]) -> list[Case]:
+    """Open cases that the call is about: he calls again, or somebody calls him back."""
+    going_on = [case for case in of_customer if case.open]
+    waiting = [case for case in going_on if case.channel == "phone" and case.waiting_since]
+    if call.direction == "outbound":
+        mine = [case for case in going_on if call.employee_id and case.assignee_id == call.employee_id]
+        return [*(case for case in mine if case in waiting), *waiting, *mine, *going_on]
+    if call.fields["outcome"] == "answered":
+        # Who takes the call deals with it, unless a colleague has the case in hand already.
+        return [case for case in waiting if case.state != "assigned" or case.assignee_id == call.employee_id]
+    return waiting
 
 
 def bare_subject(subject: str) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from crm.case import Case, Step
 from crm.collections import ADDRESSES, CASES, CONTACTS, CUSTOMERS, DEAD_LETTERS, EMPLOYEES
-from crm.contact import Arrival, Contact, Receipt, contact_id
+from crm.contact import Arrival, Contact, Receipt, contact_id, other_side
 from crm.customer import Customer, CustomerAddress, Preferences
 from crm.dead_letter import DeadLetter
 from crm.employee import Employee
@@ -76,7 +76,7 @@ class Walk:
         """
         plan = Plan(self._clock())
         arrivals = [arrival._replace(contact=on_its_own(arrival.contact)) for arrival in arrivals]
-        address_ids = [normalise(arrival.contact.sender, region=self._region) for arrival in arrivals]
+        address_ids = [normalise(other_side(arrival.contact), region=self._region) for arrival in arrivals]
         known = await self._read(plan, [arrival.contact for arrival in arrivals], address_ids)
         await self._numbers.prepare(len(arrivals))
         receipts: dict[str, Receipt] = {}
@@ -276,7 +276,7 @@ class Walk:
         return address.customer_id if address else ""
 
     def _new_customer(self, plan: Plan, contact: Contact, address_id: str) -> Customer:
-        sender = contact.sender
+        sender = other_side(contact)
         customer = Customer(
             id=self._new_id(),
             name=sender.name[:200],
@@ -295,9 +295,9 @@ class Walk:
         return CustomerAddress(
             id=address_id,
             version=nobodys.version if nobodys else 1,
-            kind=contact.sender.kind,
+            kind=other_side(contact).kind,
             value=address_id.partition(":")[2],
-            name=contact.sender.name[:200],
+            name=other_side(contact).name[:200],
             customer_id=customer_id,
             created_at=plan.at,
         )

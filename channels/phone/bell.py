@@ -109,7 +109,10 @@ class Listener:
 
     async def hear(self, message: Message) -> None:
         """One event of the exchange."""
-        await self._pass_on(self._board.hear(message, self._clock()))
+        try:
+            await self._pass_on(self._board.hear(message, self._clock()))
+        except Exception as error:  # noqa: BLE001 - one event must not end the listening to all others
+            log.error("an event of the manager could not be taken: %s", fault(error))
 
     async def cut(self) -> None:
         """The wire is cut: no page may show a ringing that nobody hears."""

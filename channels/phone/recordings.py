@@ -21,6 +21,7 @@ from crm.contact import Attachment, Contact, blob_id
 from crm.errors import AgainLater
 from crm.record import Clock
 from crm.store import Order, Store, at_least, equals
+from router.intake import fault
 
 log = logging.getLogger("onewindow.phone")
 
@@ -80,6 +81,9 @@ class Recordings:
                     await self._look(awaited, accept)
                 except AgainLater:
                     break  # the store asks to wait; the files stay where they are
+                except Exception as error:  # noqa: BLE001 - one recording must not stop the others
+                    log.error("a recording could not be attached: %s", fault(error))
+                    self._awaited.pop(awaited.entry.id, None)
             await asyncio.sleep(LOOK_EVERY)
 
     async def _look(self, awaited: _Awaited, accept: Accept) -> None:
@@ -125,13 +129,15 @@ class Recordings:
                 descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             except OSError:
                 continue
-            with os.fdopen(descriptor, "rb") as file:
-                status = os.fstat(file.fileno())
+            try:
+                status = os.fstat(descriptor)
                 if not stat.S_ISREG(status.st_mode) or not 0 < status.st_size <= self._limit:
                     continue
                 if self._clock().timestamp() - status.st_mtime < STILL_FOR:
                     return None
-                return sound_of(name, file.read(self._limit))
+                return sound_of(name, _read_all(descriptor, status.st_size))
+            finally:
+                os.close(descriptor)
         return None
 
     def _places(self, name: str, began: datetime) -> Iterator[Path]:
@@ -147,6 +153,14 @@ class Recordings:
             # A log is written by others: no name in it may lead out of the directory.
             if real.is_relative_to(root) and real.suffix.lower() in RECORDED:
                 yield real
+
+
+def _read_all(descriptor: int, size: int) -> bytes:
+    pieces = []
+    while size > 0 and (piece := os.read(descriptor, size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
 
 
 def sound_of(name: str, content: bytes) -> tuple[Attachment, bytes]:

@@ -25,6 +25,7 @@ from crm.collections import BOOKMARKS
 from crm.errors import AgainLater, Conflict
 from crm.record import Clock
 from crm.store import Insert, Replace, Store
+from router.intake import fault
 
 log = logging.getLogger("onewindow.phone")
 
@@ -99,6 +100,11 @@ class Watch:
                 self._door.down(_problem(self._watched.path, error))
                 await asyncio.sleep(BACK_OFF[min(failures, len(BACK_OFF) - 1)])
                 failures += 1
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the house: look again
+                log.error("watching a log failed: %s", fault(error))
+                self._door.down(f"{self._watched.path}: {fault(error)}")
+                await asyncio.sleep(BACK_OFF[min(failures, len(BACK_OFF) - 1)])
+                failures += 1
             except asyncio.CancelledError:
                 self._kept_at = 0.0
                 await self._keep_place(self._reached)
@@ -131,6 +137,9 @@ class Watch:
                 noted = self._reader.read(line.raw)
             except BadLine as bad:
                 await self._bury(line, str(bad))
+                continue
+            except Exception as error:  # noqa: BLE001 - one line must not stop the next one
+                await self._bury(line, fault(error))
                 continue
             self._wrong_in_a_row = 0
             if noted is None:

@@ -35,6 +35,11 @@ def channel_icon(channel: str) -> str:
     return ICONS.get(channel, "api")
 
 
+def is_heard(mime: str) -> bool:
+    """Sound that browsers play in place."""
+    return mime in ("audio/wav", "audio/mpeg", "audio/ogg", "audio/mp4", "audio/flac")
+
+
 def is_previewed(mime: str) -> bool:
     """Whether a file of this type is a picture that the page shows."""
     return mime in PREVIEWED

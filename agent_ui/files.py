@@ -36,6 +36,9 @@ async def send_attachment(visit: Visit) -> web.Response:
     if picture and visit.request.query.get("inline"):
         return _sent(content, picture, f"inline; {_named(file.name)}")
     await _note(visit, contact, "file.read")
+    sound = read_sound_type(content)
+    if sound and visit.request.query.get("inline"):
+        return _played(content, sound, _wanted(visit), f"inline; {_named(file.name)}")
     return _sent(content, "application/octet-stream", f"attachment; {_named(file.name)}")
 
 
@@ -82,6 +85,42 @@ def read_picture_type(content: bytes) -> str:
         if content.startswith(signature):
             return mime
     return "image/webp" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else ""
+
+
+def read_sound_type(content: bytes) -> str:
+    """The type of recorded sound by its first bytes; empty for anything else."""
+    if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
+        return "audio/wav"
+    if content.startswith(b"ID3") or (content[:1] == b"\xff" and content[1:2] in _MPEG_LAYER_3):
+        return "audio/mpeg"
+    for signature, mime in ((b"OggS", "audio/ogg"), (b"fLaC", "audio/flac")):
+        if content.startswith(signature):
+            return mime
+    return "audio/mp4" if content[4:11] == b"ftypM4A" else ""
+
+
+_MPEG_LAYER_3 = (b"\xfb", b"\xfa", b"\xf3", b"\xf2", b"\xe3", b"\xe2")
+
+
+def _wanted(visit: Visit) -> slice:
+    """The part that is asked for; of a range that is none, everything (RFC 9110)."""
+    try:
+        return visit.request.http_range
+    except ValueError:
+        return slice(None)
+
+
+def _played(content: bytes, mime: str, wanted: slice, disposition: str) -> web.Response:
+    """Sound, or the part of it that a player asks for: without parts nobody could move within it."""
+    begin, end, _ = wanted.indices(len(content))
+    answer = _sent(content[begin:end], mime, disposition)
+    answer.headers["Accept-Ranges"] = "bytes"
+    if wanted.start is not None or wanted.stop is not None:
+        if begin >= end:
+            raise web.HTTPRequestRangeNotSatisfiable
+        answer.set_status(206)
+        answer.headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(content)}"
+    return answer
 
 
 async def _inline_pictures(visit: Visit, contact: Contact) -> Mapping[str, tuple[str, bytes]]:

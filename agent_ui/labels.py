@@ -31,6 +31,13 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "desk": mark("Desk"),
         "api": mark("Another system"),
     },
+    "outcome": {
+        "answered": mark("Answered"),
+        "missed": mark("Missed"),
+        "abandoned": mark("Gave up waiting"),
+        "busy": mark("Line was busy"),
+        "failed": mark("Did not get through"),
+    },
     "address": {
         "email": mark("E-mail"),
         "phone": mark("Phone"),

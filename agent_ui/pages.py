@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from agent_ui.assets import read_assets
-from agent_ui.drawings import channel_icon, is_previewed
+from agent_ui.drawings import channel_icon, is_heard, is_previewed
 from agent_ui.labels import LABELS
 from agent_ui.prose import excerpt, linkify, spaced_number
 from agent_ui.speaker import Speaker
@@ -67,6 +67,7 @@ def _environment(language: str, product: str) -> Environment:
         initials=initials,
         channel_icon=channel_icon,
         is_previewed=is_previewed,
+        is_heard=is_heard,
         words_for_browser=_as_data_block(words.for_browser),
     )
     environment.filters.update(

@@ -77,6 +77,10 @@ export function listenToTimeline() {
   document.addEventListener("click", (event) => {
     const item = event.target.closest(".item");
     if (!item) return;
+    if (event.target.closest("[data-writes-note]")) {
+      document.getElementById("tab-note")?.click();
+      document.getElementById("composer-text")?.focus();
+    }
     if (event.target.closest("[data-shows-letter]")) {
       if (item.querySelector(".letter").hidden) attempt(() => showLetter(item, false));
       else hideLetter(item);

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from crm.contact import Address
+from crm.contact import Address, Attachment, blob_id
 from router.live import Event
 from tests.agent_ui.site import Browser, Site
 from tests.agent_ui.test_browser import Desk, browser, desk_of
@@ -102,3 +102,34 @@ async def _comes_and_goes(site: Site, desk: Desk) -> None:
     assert box["x"] + box["width"] <= width
     await ring(site, "gone")
     await card.wait_for(state="detached")
+
+
+async def test_a_call_shows_how_it_went_and_its_recording_plays_in_parts(site: Site, anna: Browser) -> None:
+    sound = b"RIFF\x10\0\0\0WAVEdata" + bytes(100)
+    file = Attachment(name="call.wav", mime="audio/wav", size=len(sound), blob=blob_id(sound))
+    fields = {"outcome": "answered", "waited": "45", "queue": "support", "took": "101, 102", "line": "600"}
+    receipt = await site.house.intake.accept(
+        an_arrival(
+            "c9",
+            "",
+            channel="phone",
+            sender=Address(kind="phone", value="+79161234567"),
+            employee_id="anna",
+            fields=fields,
+            attachments=(file,),
+            blobs={file.blob: sound},
+        )
+    )
+    page = await anna.get(f"/cases/{receipt.case_id}")
+    for words in ("Отвечен", "ждал 0:45", "очередь support", "ответил 101, 102", "на номер 600"):
+        assert words in page.words
+    assert "<audio controls" in page.text
+    assert "media-src 'self'" in page.headers["Content-Security-Policy"]
+    path = "/contacts/file?id=phone:c9&n=0&inline=1"
+    whole = await anna.get(path)
+    assert (whole.status, whole.headers["Content-Type"], whole.body) == (200, "audio/wav", sound)
+    part = await anna.get(path, headers={"Range": "bytes=8-11"})
+    assert (part.status, part.body) == (206, b"WAVE")
+    assert part.headers["Content-Range"] == f"bytes 8-11/{len(sound)}"
+    assert (await anna.get(path, headers={"Range": "bytes=900-"})).status == 416
+    assert (await anna.get(path, headers={"Range": "lines=1"})).body == sound

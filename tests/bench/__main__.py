@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import chat, history, mail, pages
+from tests.bench import chat, history, mail, pages, phone
 
 
 def main() -> None:
@@ -21,6 +21,7 @@ def main() -> None:
         for title, bench in (
             ("mail", mail.main),
             ("chat", chat.main),
+            ("phone", phone.main),
             ("history", lambda: history.main(large)),
             ("pages", lambda: pages.main(large)),
         ):

@@ -74,6 +74,27 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "list": mark("Mailing list"),
         "notice": mark("Automatic notice"),
     },
+    "fax_outcome": {
+        "partial": mark("Received in part"),
+        "failed": mark("The reception failed"),
+    },
+    "fax_reason": {
+        "file_missing": mark("its file is gone from the fax server"),
+        "no_pages": mark("no page came through"),
+    },
+    "fax_trouble": {
+        "chain_loops": mark("the file leads back into itself"),
+        "chain_broken": mark("the file is cut off or damaged"),
+        "too_many_pages": mark("more pages than are shown: save the file"),
+        "page_too_large": mark("a page is too large to be shown"),
+        "page_empty": mark("a page has no size"),
+        "page_damaged": mark("damaged, cannot be shown"),
+        "pdf_damaged": mark("the PDF is damaged"),
+        "no_pages": mark("the file has no pages"),
+        "not_tiff": mark("the file is no fax"),
+        "not_pages": mark("a file that cannot be shown as pages"),
+        "gave_up": mark("the pages took too long to be made"),
+    },
     "segment": {
         "resident": mark("Resident"),
         "business": mark("Business"),

@@ -1,5 +1,6 @@
 // What items of a timeline can do: unfold long words, show a letter as it was laid out, stand under their day.
 
+import { listenToFaxes } from "./fax.js";
 import { attempt, toast } from "./net.js";
 import { gettext, ngettext } from "./words.js";
 
@@ -74,6 +75,7 @@ function hideLetter(item) {
 }
 
 export function listenToTimeline() {
+  listenToFaxes();
   document.addEventListener("click", (event) => {
     const item = event.target.closest(".item");
     if (!item) return;

@@ -9,12 +9,13 @@ from agent_ui.sight import is_his
 from agent_ui.visit import Visit
 from agent_ui.words import mark
 from crm.case import Case
-from crm.collections import AUDIT, CASES, CONTACTS, CUSTOMERS
+from crm.collections import AUDIT, CASES, CONTACTS
 from crm.contact import Contact
 from crm.customer import Customer
 from crm.employee import Employee
 from crm.errors import NotAllowed, NotFound
 from crm.store import Order, at_least, equals
+from router.history import find_customer
 
 REASONS = {
     "customer_asked": mark("The customer asked me"),
@@ -110,7 +111,7 @@ async def _require_reason(visit: Visit, customer: Customer) -> None:
 
 
 async def _find_customer(visit: Visit, customer_id: str) -> Customer:
-    customer = await visit.rooms.store.get(CUSTOMERS, customer_id)
+    customer = await find_customer(visit.rooms.store, customer_id)
     if customer is None:
         raise NotFound(mark("There is no such customer."), field="customer_id")
     return customer

@@ -14,6 +14,9 @@ from crm.customer import Customer, CustomerAddress, Subscription
 from crm.errors import BadInput, NotFound
 from crm.store import After, Order, Store, Where, equals
 
+MOST_PROVED = 8
+"""How often in a row somebody may have proved to be somebody else."""
+
 TimelineItem = Contact | Entry
 
 
@@ -60,19 +63,29 @@ async def read_case_timeline(store: Store, case_id: str, *, before: str = "", li
 
 async def attach_history(store: Store, customer_id: str, *, recent: int = 50) -> History:
     """The history of a customer as it stands now. Raises `NotFound`."""
-    customer = await store.get(CUSTOMERS, customer_id)
+    customer = await find_customer(store, customer_id)
     if customer is None:
         raise NotFound("There is no customer of that id.", field="customer_id")
-    mine = equals("customer_id", customer_id)
-    timeline = await read_timeline(store, customer_id, limit=recent)
+    mine = equals("customer_id", customer.id)
+    timeline = await read_timeline(store, customer.id, limit=recent)
     return History(
         customer=customer,
         addresses=tuple(await store.find(ADDRESSES, mine)),
-        open_cases=tuple(await find_open_cases(store, customer_id)),
+        open_cases=tuple(await find_open_cases(store, customer.id)),
         recent=timeline.items,
-        totals=await count_totals(store, customer_id),
+        totals=await count_totals(store, customer.id),
         subscriptions=tuple(await store.find(SUBSCRIPTIONS, mine, order=Order("since", descending=True))),
     )
+
+
+async def find_customer(store: Store, customer_id: str) -> Customer | None:
+    """The customer of that id, or the one he proved to be."""
+    customer = await store.get(CUSTOMERS, customer_id)
+    for _ in range(MOST_PROVED):
+        if customer is None or not customer.became:
+            return customer
+        customer = await store.get(CUSTOMERS, customer.became)
+    return customer
 
 
 async def find_open_cases(store: Store, customer_id: str, *, limit: int = 50) -> list[Case]:

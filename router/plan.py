@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from crm.case import Amended, Case, Entry, Opened, Reopened, Step, turn
+from crm.case import Amended, Case, Entry, Identified, Opened, Reopened, Step, turn
 from crm.collections import ADDRESSES, CASES, CONTACTS, CUSTOMERS, DEAD_LETTERS, ENTRIES
 from crm.contact import Contact, DeliveryReport, Receipt
 from crm.customer import Customer, CustomerAddress
@@ -17,6 +17,7 @@ from crm.record import NewId
 from crm.store import Insert, Replace, Write
 from router.amending import Changed, Earlier
 from router.live import Event
+from router.proofs import Apart
 
 PREVIEW = 160
 """Characters of a contact that a list shows."""
@@ -45,17 +46,25 @@ class Plan:
         self.blobs: dict[str, bytes] = {}
         self.events: list[Event] = []
         self._new: set[str] = set()
+        self._stored: set[str] = set()  # ids of addresses that have a record
+        self._moved: dict[str, Customer] = {}  # customers who turned out to be somebody we knew
         self._opened: dict[str, list[str]] = {}
         self._changed: dict[str, Contact] = {}  # contacts that were there before, as they will be
         self._touched: dict[str, None] = {}  # ids of cases that are to be kept, in order
         self._entries: list[Entry] = []
+        self._moved_entries: list[Entry] = []
         self._dead: list[Write] = []
 
-    def know(self, addresses: Mapping[str, CustomerAddress], *cases: Iterable[Case]) -> None:
+    def know(self, addresses: Mapping[str, CustomerAddress], cases: Mapping[str, Case]) -> None:
         """Records that were read before anything was planned."""
         self.addresses.update(addresses)
-        for some in cases:
-            self.cases.update((case.id, case) for case in some)
+        self.cases.update(cases)
+        self._stored.update(addresses)
+
+    def owner_of(self, address_id: str) -> str:
+        """Whose the address is; empty where it is nobody's."""
+        address = self.addresses.get(address_id)
+        return address.customer_id if address else ""
 
     def cases_of(self, customer_id: str, known: Mapping[str, Sequence[str]]) -> list[str]:
         """Ids of the customer's cases, those that this plan opens first."""
@@ -180,6 +189,57 @@ class Plan:
         if why:
             self.events.append(case_event(case, self.at, why))
 
+    def apart(self, customer_id: str, known: Mapping[str, Apart]) -> Apart | None:
+        """What is kept of him, and what this batch adds to it."""
+        kept = known.get(customer_id)
+        if kept is None and customer_id in self.customers:
+            kept = Apart(self.customers[customer_id])
+        if kept is None:
+            return None
+        elsewhere = [address for address in kept.addresses if address.id not in self.addresses]
+        mine = [address for address in self.addresses.values() if address.customer_id == customer_id]
+        return kept._replace(addresses=[*elsewhere, *mine])
+
+    def move(self, apart: Apart, to: str) -> list[str]:
+        """All that is kept of a customer becomes another's. The ids of his cases come back."""
+        gone = apart.customer.id
+        became = msgspec.structs.replace(apart.customer, name="", became=to, updated_at=self.at)
+        (self.customers if gone in self.customers else self._moved)[gone] = became
+        for address in apart.addresses:
+            self.add_address(msgspec.structs.replace(address, customer_id=to))
+        cases = [*self._opened.pop(gone, ()), *(case.id for case in apart.cases)]
+        for id_ in cases:
+            self.change_case(msgspec.structs.replace(self.cases[id_], customer_id=to), why="moved")
+        stored = {contact.id: contact for contact in apart.contacts} | self._changed | self.contacts
+        for contact in stored.values():
+            if contact.customer_id == gone:
+                self._change(msgspec.structs.replace(contact, customer_id=to))
+        self._moved_entries += [msgspec.structs.replace(entry, customer_id=to) for entry in apart.entries]
+        self._entries = [
+            msgspec.structs.replace(entry, customer_id=to) if entry.customer_id == gone else entry
+            for entry in self._entries
+        ]
+        self.events += [Event(kind="customer", at=self.at, customer_id=one) for one in (gone, to)]
+        return cases
+
+    def tell_identified(self, contact: Contact, case: Case, before: str, id: str) -> None:
+        """The entry that says why the history of this customer is longer than it was."""
+        self._entries.append(
+            Identified(
+                id=f"{case.id}-{id}",
+                at=self.at,
+                case_id=case.id,
+                customer_id=case.customer_id,
+                contact_id=contact.id,
+                channel=contact.channel,
+                before_customer_id=before,
+            )
+        )
+
+    def _kept(self, address: CustomerAddress) -> Write:
+        """An address that was nobody's any more, or somebody else's, has a record already."""
+        return Replace(ADDRESSES, address) if address.id in self._stored else Insert(ADDRESSES, address)
+
     def _change(self, contact: Contact) -> None:
         kept = self.contacts if contact.id in self.contacts else self._changed
         kept[contact.id] = contact
@@ -224,10 +284,12 @@ class Plan:
         """Everything for one commit. The contact goes last: its being there proves the rest is."""
         new = self._new
         writes: list[Write] = [Insert(CUSTOMERS, customer) for customer in self.customers.values()]
-        writes += [_found_or_made(address) for address in self.addresses.values() if address.id in new]
+        writes += [self._kept(address) for address in self.addresses.values() if address.id in new]
+        writes += [Replace(CUSTOMERS, customer) for customer in self._moved.values()]
         for case in self.touched_cases():
             writes.append(Insert(CASES, case) if case.id in new else Replace(CASES, case))
         writes += [Insert(ENTRIES, entry) for entry in self._entries]
+        writes += [Replace(ENTRIES, entry) for entry in self._moved_entries]
         writes += [Replace(CONTACTS, contact) for contact in self._changed.values()]
         writes += self._dead
         writes += [Insert(CONTACTS, contact) for contact in self.contacts.values()]
@@ -246,11 +308,6 @@ def _earlier(contact: Contact, earlier: Earlier, id: str, at: datetime) -> Entry
         text=earlier.text,
         attachments=earlier.attachments,
     )
-
-
-def _found_or_made(address: CustomerAddress) -> Write:
-    """An address that was nobody's any more has a record already."""
-    return Insert(ADDRESSES, address) if address.version == 1 else Replace(ADDRESSES, address)
 
 
 def only_tells(contact: Contact) -> bool:

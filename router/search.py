@@ -13,6 +13,7 @@ from crm.contact import Address, Contact
 from crm.customer import Customer, CustomerAddress
 from crm.record import Record
 from crm.store import Order, Store, equals
+from router.history import find_customer
 from router.identity import normalise
 
 LONGEST = 400
@@ -68,7 +69,7 @@ async def _find_exactly(store: Store, words: str, *, region: str) -> Found:
     mail_key = words.strip("<>")
     case, customer, contacts, addresses = await asyncio.gather(
         store.get(CASES, number[1] if number else words),
-        store.get(CUSTOMERS, words),
+        find_customer(store, words),
         store.get_many(CONTACTS, (words, f"email:{mail_key}")),
         store.get_many(ADDRESSES, _address_ids(words, region=region)),
     )

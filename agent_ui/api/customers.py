@@ -23,7 +23,8 @@ async def list_customers(call: Call) -> web.Response:
     if words:
         found = (await search_everything(store, words, limit=call.limit, region=region)).customers
     else:
-        found = await store.find(CUSTOMERS, order=Order("name"), limit=call.limit)
+        by_name = await store.find(CUSTOMERS, order=Order("name"), limit=call.limit)
+        found = [customer for customer in by_name if not customer.became]
     await call.note("api.customers.listed", "customer", "")
     return answer(Customers(items=[shapes.customer_out(customer) for customer in found], next=None))
 

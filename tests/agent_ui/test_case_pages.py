@@ -457,3 +457,18 @@ async def test_words_that_were_changed_are_shown_with_those_before_and_their_fil
     assert (await anna.get(html.unescape(link[1]))).status == 200
     gone = f"/contacts/file?id={receipt.contact_id}&n=0&v={file.blob[:16]}"
     assert (await anna.get(gone)).status == 404
+
+
+async def test_the_old_page_of_somebody_who_proved_who_he_is_shows_who_he_is(
+    site: Site, anna: Browser
+) -> None:
+    phone = Address(kind="phone", value="+79051234567", name="Пётр Иванов")
+    call = await site.house.intake.accept(an_arrival("c1", "Счёт", channel="phone", sender=phone))
+    me = Address(kind="telegram", value="42", name="petya")
+    before = await site.house.intake.accept(an_arrival("m1", "Привет", channel="telegram", sender=me))
+    proof = an_arrival("m2", "Мой номер", channel="telegram", sender=me, proofs=(phone,))
+    await site.house.intake.accept(proof)
+    assert before.customer_id != call.customer_id
+    page = await anna.get(f"/customers/{before.customer_id}")
+    assert "Пётр Иванов" in page.text
+    assert "Клиент подтвердил, кто он" in (await anna.get(f"/cases/{before.case_id}")).text

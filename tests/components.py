@@ -30,6 +30,7 @@ COMPONENTS = {
             name="chromium", commands=("chromium", "chromium-browser"), install="apt-get install chromium"
         ),
         Component(name="curl", commands=("curl",), install="apt-get install curl"),
+        Component(name="dovecot", commands=("dovecot",), install="apt-get install dovecot-imapd"),
         Component(
             name="hylafax-client",
             commands=("sendfax",),

@@ -1,9 +1,10 @@
-"""What the operator sets for e-mail: the door customers write to and the relay answers leave through."""
+"""What the operator sets for e-mail: the door customers write to, mailboxes, the relay answers leave by."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -86,3 +87,48 @@ class RelaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             yield Wrong("starttls", "expected nothing or false, since tls is set")
         if self.user and not self.password:
             yield Wrong("password", "expected, since user is set: here or in ONEWINDOW_RELAY_PASSWORD")
+
+
+class MailboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mailbox at a provider, read by IMAP: one of any number."""
+
+    user: str
+    host: Host
+    port: Port = 0  # 0: 993, or 143 where TLS does not begin with the first byte
+    tls: Literal["implicit", "starttls", "none"] = "implicit"
+    verify: bool = True  # the server's certificate
+    ca_file: str = ""  # PEM of who signed it, where this machine does not know him
+    password: str = ""
+    password_variable: str = ""  # the variable of the environment that holds the password
+    password_file: str = ""  # the file that holds it on its first line
+    oauth_token_url: str = ""  # where access tokens come from (XOAUTH2): then there is no password
+    oauth_client_id: str = ""
+    oauth_client_secret: str = ""
+    oauth_refresh_token: str = ""
+    folders: tuple[str, ...] = ("INBOX",)
+    afterwards: Literal["leave", "seen", "move", "delete"] = "leave"
+    move_to: str = ""  # the folder that letters are moved to once they are stored
+    since: date | None = None  # letters that came to the mailbox before this day are left alone
+    size_limit: Count = 25 * 1024 * 1024  # of a larger letter only the headers are taken
+    idle_seconds: Annotated[float, msgspec.Meta(ge=1, le=1740)] = 540  # how long one IDLE lasts (RFC 2177)
+    poll_seconds: Seconds = 60  # between two looks where the server has no IDLE
+    timeout: Seconds = 60
+
+    def wrong(self) -> Iterator[Wrong]:
+        """What cannot work."""
+        if not self.user:
+            yield Wrong("user", "expected the name to sign in with, as a rule the mail address")
+        if not self.folders or not all(self.folders):
+            yield Wrong("folders", "expected names of folders, such as INBOX")
+        if self.afterwards == "move" and not self.move_to:
+            yield Wrong("move_to", "expected the name of a folder, since afterwards is move")
+        if self.move_to in self.folders:
+            yield Wrong("move_to", "expected another folder than those that are read")
+        if self.oauth_token_url:
+            if not self.oauth_token_url.startswith("https://"):
+                yield Wrong("oauth_token_url", "expected an address that begins with https://")
+            for name in ("oauth_client_id", "oauth_refresh_token"):
+                if not getattr(self, name):
+                    yield Wrong(name, "expected, since oauth_token_url is set")
+        elif not self.password:
+            yield Wrong("password", "expected here, or named by password_variable or password_file")

@@ -26,10 +26,10 @@ def check_installation(settings: Settings) -> list[str]:
     """Sentences, each naming a setting and what was expected; none when all is well."""
     findings = [*_rules(settings), *_data(settings), *_secret(settings), *_files(settings), *_ports(settings)]
     findings += check_fax(settings)
-    doors = (settings.email, settings.chat, settings.fax, settings.telegram, settings.phone)
+    doors = (settings.email, settings.mailbox, settings.chat, settings.fax, settings.telegram, settings.phone)
     if not any(doors):
         findings.append("email, chat: no channel is set up: add a table [email] or [chat]")
-    if settings.email and settings.relay is None:
+    if (settings.email or settings.mailbox) and settings.relay is None:
         findings.append("relay: mail comes in but no relay is set to answer through: add a table [relay]")
     return findings
 
@@ -63,12 +63,10 @@ def _secret(settings: Settings) -> list[str]:
 
 
 def _files(settings: Settings) -> list[str]:
-    if settings.email is None:
-        return []
-    named = {
-        "email.tls_certificate": settings.email.tls_certificate,
-        "email.tls_key": settings.email.tls_key,
-    }
+    named = {f"mailbox[{number}].ca_file": box.ca_file for number, box in enumerate(settings.mailbox)}
+    if settings.email:
+        named["email.tls_certificate"] = settings.email.tls_certificate
+        named["email.tls_key"] = settings.email.tls_key
     return [
         f"{name}: {path} cannot be read: expected a PEM file"
         for name, path in named.items()

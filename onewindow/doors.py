@@ -13,6 +13,8 @@ from channels.base import Accept, Door, Outlet, Source
 from channels.chat.outlet import ChatOutlet
 from channels.chat.source import ChatSource
 from channels.email.door import EmailSource
+from channels.email.letters import LetterReader
+from channels.email.mailbox import MailboxSource, mailbox_name
 from channels.email.outlet import EmailOutlet
 from channels.email.token import AddressToken
 from channels.fax.outlet import FaxOutlet
@@ -122,6 +124,18 @@ async def _email(given: Given, channels: Channels, house: AsyncExitStack) -> Non
         source = EmailSource(settings.email, token=given.token)
         channels.listen(source, given.doors.door("email", "email"))
         channels.smtp_port = lambda: source.port
+    for mailbox in settings.mailbox:
+        for folder in mailbox.folders:
+            channels.listen(
+                MailboxSource(
+                    mailbox,
+                    folder,
+                    letters=LetterReader(given.token),
+                    store=given.core.store,
+                    run_alone=given.core.live.run_alone,
+                    door=given.doors.door(mailbox_name(mailbox, folder), "email"),
+                )
+            )
 
 
 def _chat(given: Given, channels: Channels) -> None:

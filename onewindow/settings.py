@@ -6,13 +6,13 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from agent_ui.rooms import UiSettings
 from channels.chat.settings import ChatSettings
-from channels.email.settings import EmailSettings, RelaySettings
+from channels.email.settings import EmailSettings, MailboxSettings, RelaySettings
 from channels.fax.settings import FaxSettings
 from channels.phone.settings import PhoneSettings
 from channels.telegram.settings import TelegramSettings
@@ -22,6 +22,7 @@ from onewindow.faults import find_wrong
 from router.identity import is_region
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Table = TypeVar("Table", bound=msgspec.Struct)
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
@@ -73,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     router: RouterSettings = RouterSettings()
     email: EmailSettings | None = None
     relay: RelaySettings | None = None
+    mailbox: tuple[MailboxSettings, ...] = ()
     chat: ChatSettings | None = None
     fax: FaxSettings | None = None
     telegram: tuple[TelegramSettings, ...] = ()  # one table a bot
@@ -95,6 +97,8 @@ def read_settings(text: str, environ: Mapping[str, str], *, home: Path = Path())
             _overrule(raw, path, _number(variable, value) if path[-1] == "port" else value)
     _give_tokens(raw.get("telegram"), environ)
     raw.setdefault("home", str(home))
+    for number, mailbox in enumerate(_tables(raw, "mailbox")):
+        _find_password(mailbox, environ, home, f"mailbox[{number}]")
     if found := list(find_wrong(raw, Settings)):
         lines = [f"{wrong.field or 'settings'}: {wrong.said}." for wrong in found]
         raise BadSetting("\n".join(lines), field=found[0].field)
@@ -112,14 +116,36 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
 
 def _rooted(settings: Settings) -> Settings:
     """The settings with their files where they are, wherever the program is started."""
-    if settings.email is None:
-        return settings
-    files = {
-        name: str(Path(settings.home, path))
-        for name in ("tls_certificate", "tls_key")
-        if (path := getattr(settings.email, name))
-    }
-    return msgspec.structs.replace(settings, email=msgspec.structs.replace(settings.email, **files))
+    home = Path(settings.home)
+    return msgspec.structs.replace(
+        settings,
+        email=settings.email and _files_in(settings.email, home, "tls_certificate", "tls_key"),
+        mailbox=tuple(_files_in(mailbox, home, "ca_file") for mailbox in settings.mailbox),
+    )
+
+
+def _files_in(table: Table, home: Path, *names: str) -> Table:
+    files = {name: str(home / path) for name in names if (path := getattr(table, name))}
+    return msgspec.structs.replace(table, **files)
+
+
+def _tables(raw: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The tables of an array of tables; what is none will be told when it is read."""
+    given = raw.get(name)
+    return [table for table in given if isinstance(table, dict)] if isinstance(given, list) else []
+
+
+def _find_password(table: dict[str, Any], environ: Mapping[str, str], home: Path, where: str) -> None:
+    """Put the password where the settings want it, from the variable or the file that they name."""
+    variable, file = table.get("password_variable"), table.get("password_file")
+    if isinstance(variable, str) and variable in environ:
+        table["password"] = environ[variable]
+    if isinstance(file, str) and file:
+        try:
+            table["password"] = (home / file).read_text("utf-8").partition("\n")[0].strip("\r")
+        except (OSError, UnicodeError) as error:
+            said = f"{where}.password_file: {file} cannot be read: expected a file with the password."
+            raise BadSetting(said, field=f"{where}.password_file") from error
 
 
 def _give_tokens(bots: object, environ: Mapping[str, str]) -> None:

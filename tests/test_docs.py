@@ -122,9 +122,10 @@ def test_the_example_of_settings_is_complete_and_shows_the_defaults() -> None:
 
 
 def test_the_example_of_settings_loads() -> None:
-    settings = read_settings(EXAMPLE.read_text("utf-8"), {})
+    settings = read_settings(EXAMPLE.read_text("utf-8"), {"SALES_PASSWORD": "secret"})
     assert settings.email is not None
     assert settings.relay is not None
+    assert settings.mailbox
     assert settings.chat is not None
 
 

@@ -12,12 +12,14 @@ from typing import TypeVar
 from crm.errors import StoreDown
 from crm.record import Record
 from storage.sqlite.cache import RecordCache
+from storage.sqlite.daybook import Change, Entry, Group, Pending
 from storage.sqlite.file import MEBIBYTE
 from storage.sqlite.giving_way import GivingWay
 from storage.sqlite.hand import Done, Hand
 from storage.sqlite.indexing import AT_ONCE as INDEXED_AT_ONCE
 from storage.sqlite.table import Table
-from storage.sqlite.writer import Change, Group, Pending, Writer
+from storage.sqlite.unposted import Unposted
+from storage.sqlite.writer import Writer
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
@@ -31,18 +33,31 @@ GROUP_BYTES = 4 * MEBIBYTE
 LARGE = MEBIBYTE
 """A commit of more bytes goes alone, and small ones go between two such: nobody waits behind many files."""
 
-INDEX_WHEN_QUIET = 0.2
-INDEX_AGAIN = 5.0
+POST_AT = 2000
+POST_BYTES = 4 * MEBIBYTE
+"""So many records, or bytes of them, gather in the daybook before they are posted to the tables: the more,
+the fewer pages each costs, and the longer posting holds up commits."""
+
+MOST_UNPOSTED = 8 * POST_AT
+"""With more records than these in the daybook (posting failed) commits go through to the tables again."""
+
+UPKEEP_EVERY = 5.0
+"""Seconds that a record waits at most to be posted, and its words to be indexed."""
 
 
 class CommitQueue:
-    """Lives on the event loop. One job at a time runs in the writer's thread: a group of commits, or a batch
-    of words for the search index, which never holds back an acknowledgement.
+    """Lives on the event loop. One job at a time runs in the writer's thread: a group of commits, or upkeep:
+    posting the daybook, or a batch of words for the search index, which no acknowledgement waits for.
     """
 
-    def __init__(self, writer: Writer, cache: RecordCache, *, patience: float) -> None:
+    def __init__(
+        self, writer: Writer, cache: RecordCache, left: Entry, *, patience: float, post_at: int = POST_AT
+    ) -> None:
         self._writer = writer
         self._cache = cache
+        self._post_at = post_at
+        self.unposted = Unposted()
+        self.unposted.add(left)
         self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._hand = Hand("store writer")
@@ -54,14 +69,14 @@ class CommitQueue:
         self._stuck = False
         self._closed = False
         self._roused = False
-        self._just_indexed = False
+        self._just_kept_up = False
         self._resting = False  # upkeep failed a moment ago
         self._after_large = False
-        self._settling = False
-        self._quiet: asyncio.TimerHandle | None = None
+        self._due = False  # all upkeep is to be done now
+        self._timer: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
         self._idle.set()
-        self._later(INDEX_WHEN_QUIET)
+        self._later()
 
     def submit(self, changes: list[Change], blobs: Mapping[str, bytes]) -> asyncio.Future[None]:
         """The future is done when the commit is on disk, or has what stood in its way."""
@@ -91,24 +106,34 @@ class CommitQueue:
         if self._busy:
             return
         waiting = bool(self._small or self._large)
-        unindexed = self._writer.unindexed
-        if self._must_index(unindexed) and not (waiting and self._just_indexed):
-            self._index()
+        upkeep = self._upkeep()
+        if upkeep and not (waiting and self._just_kept_up):
+            self._just_kept_up = True
+            self._run(upkeep, self._kept_up)
         elif waiting:
             self._hand_over()
         else:
-            self._settling = False
+            self._due = False
             self._idle.set()
-            if unindexed:
-                self._later(INDEX_WHEN_QUIET)
+            if self._writer.unposted or self._writer.unindexed:
+                self._later()
 
-    def _must_index(self, unindexed: int) -> bool:
-        if self._closed or self._resting:
-            return False
-        return unindexed >= (1 if self._settling else INDEXED_AT_ONCE)
+    def _upkeep(self) -> Callable[[], None] | None:
+        """What is next of all that was put off, if there is enough of it or its time has come."""
+        if self._resting:
+            return None
+        if self._writer.unposted and (self._due or self._closed or self._must_post()):
+            return self._writer.post
+        if self._writer.unindexed >= (1 if self._due else INDEXED_AT_ONCE) and not self._closed:
+            return self._writer.index_words
+        return None
+
+    def _must_post(self) -> bool:
+        return self.unposted.records >= self._post_at or self.unposted.size >= POST_BYTES
 
     def _run(self, job: Callable[[], T], done: Done[T], group: Group | None = None) -> None:
         self._busy = True
+        self.unposted.posting = group is None or group.through
         self._idle.clear()
         self._giving_way.begin()
         patience = self._loop.call_later(self._patience, self._give_up, group)
@@ -116,15 +141,19 @@ class CommitQueue:
         def finished(outcome: T | Exception) -> None:
             patience.cancel()
             self._giving_way.end()
-            self._busy = self._stuck = False
+            self._busy = self._stuck = self.unposted.posting = False
+            if not self._writer.unposted:
+                self.unposted.clear()
             done(outcome)
             self._next()
 
         self._hand.give(job, finished)
 
     def _hand_over(self) -> None:
-        self._just_indexed = False
-        group = Group(self._gather())
+        self._just_kept_up = False
+        commits = self._gather()
+        through = sum(commit.size for commit in commits) > LARGE or self.unposted.records >= MOST_UNPOSTED
+        group = Group(commits, through=through)
         self._run(lambda: self._writer.write(group), partial(self._landed, group), group)
 
     def _gather(self) -> list[Pending]:
@@ -147,6 +176,8 @@ class CommitQueue:
     def _landed(self, group: Group, answer: list[Exception | None] | Exception) -> None:
         outcomes = [answer] * len(group.commits) if isinstance(answer, Exception) else answer
         for commit, outcome in zip(group.commits, outcomes, strict=True):
+            if outcome is None and not group.through:
+                self.unposted.add(commit)
             for change in commit.changes:
                 if outcome is not None:
                     self._cache.forget(change.table, change.record.id)
@@ -168,39 +199,37 @@ class CommitQueue:
         for commit in waiting:
             _resolve(commit.landed, StoreDown("the disk did not answer in time"))
 
-    def _later(self, seconds: float) -> None:
-        if self._quiet is None and not self._closed:
-            self._quiet = self._loop.call_later(seconds, self._index_if_quiet)
+    def _later(self) -> None:
+        if self._timer is None and not self._closed:
+            self._timer = self._loop.call_later(UPKEEP_EVERY, self._is_due)
 
-    def _index_if_quiet(self) -> None:
-        self._quiet = None
+    def _is_due(self) -> None:
+        self._timer = None
         self._resting = False
-        if not self._busy and self._writer.unindexed:
-            self._index()
+        self._due = True
+        self._next()
 
-    def _index(self) -> None:
-        self._just_indexed = True
-        self._run(self._writer.index_words, self._indexed)
-
-    def _indexed(self, failure: Exception | None) -> None:
-        """Upkeep that failed is tried again: search reads what its index lacks from the records meanwhile."""
+    def _kept_up(self, failure: Exception | None) -> None:
+        """Upkeep that failed is tried again: questions are answered from what there is meanwhile."""
         if failure is not None:
             log.error("upkeep of the store failed", exc_info=failure)
-            self._settling, self._resting = False, True
-            self._later(INDEX_AGAIN)
+            self._due, self._resting = False, True
+            self._later()
 
     async def settle(self) -> None:
-        """Finish what is put off while commits come: afterwards the search index has every record."""
-        self._settling = True
+        """Finish what is put off while commits come: afterwards tables and search index have every record."""
+        self._due, self._resting = True, False
         self._idle.clear()
         self._next()
         await self._idle.wait()
 
     async def close(self) -> bool:
         """Let what waits land; then nothing more is taken. False if the disk still holds the writer."""
-        self._closed = True
-        if self._quiet is not None:
-            self._quiet.cancel()
+        self._closed, self._resting = True, False
+        if self._timer is not None:
+            self._timer.cancel()
+        self._idle.clear()
+        self._next()
         try:
             async with asyncio.timeout(self._patience):
                 await self._idle.wait()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crm.errors import BadInput, StoreDown, StoreUnusable
+from storage.sqlite.daybook import count_new
 from storage.sqlite.file import connect, made_private
 from storage.sqlite.schema import MIGRATIONS
 from storage.sqlite.table import quoted
@@ -93,8 +94,9 @@ def _copy(original: sqlite3.Connection, copy: sqlite3.Connection, progress: Prog
 
 def _count(db: sqlite3.Connection) -> dict[str, int]:
     tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE TABLE % (_n %'"
+    new = count_new(db)
     return {
-        name: db.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0]  # noqa: S608
+        name: db.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0] + new.get(name, 0)  # noqa: S608
         for (name,) in db.execute(tables).fetchall()
     }
 

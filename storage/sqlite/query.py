@@ -49,6 +49,7 @@ class Shape(NamedTuple):
     order: str
     descending: bool
     after: str  # "" from the beginning; behind a "value", or None for "null"; "bounded" never comes to None
+    hidden: bool = False  # whether records of some ids are left out
 
 
 class Statement(NamedTuple):
@@ -69,10 +70,22 @@ class _Part(NamedTuple):
     slots: tuple[int, ...] = ()
 
 
+HIDDEN = "id NOT IN (SELECT value FROM json_each(?))"
+
+
 def find(
-    table: Table[Any], where: Sequence[Where], order: Order | None, *, limit: int, after: After | None
+    table: Table[Any],
+    where: Sequence[Where],
+    order: Order | None,
+    *,
+    limit: int,
+    after: After | None,
+    hidden: str = "",
 ) -> tuple[Statement, list[Value]] | None:
-    """The statement and its parameters; None where nothing can be found."""
+    """The statement and its parameters; None where nothing can be found.
+
+    `hidden` are ids of records to leave out, as a JSON list, or nothing.
+    """
     field, descending = order or Order("id")
     table.check(field)
     bounds = [one for one in where if one.field == field and one.op in COMPARED]
@@ -91,8 +104,8 @@ def find(
     if after is not None:
         behind = "bounded" if bounds else "null" if after.value is None else "value"
         values += [table.value(field, after.value), after.id]
-    statement = _plan(table, Shape(conditions, field, descending, behind))
-    return statement, [*statement.parameters(values), limit]
+    statement = _plan(table, Shape(conditions, field, descending, behind, bool(hidden)))
+    return statement, [*statement.parameters([*values, hidden]), limit]
 
 
 def _stricter(after: After, bounds: Sequence[Where], *, descending: bool) -> tuple[After | None, list[Where]]:
@@ -111,7 +124,7 @@ def _stricter(after: After, bounds: Sequence[Where], *, descending: bool) -> tup
 
 
 def aggregate(
-    table: Table[Any], where: Sequence[Where], by: Sequence[str], sum: str
+    table: Table[Any], where: Sequence[Where], by: Sequence[str], sum: str, *, hidden: str = ""
 ) -> tuple[str, list[Value]] | None:
     """The statement that counts and sums, and its parameters; None where nothing can be found."""
     conditions, values = _conditions(table, where)
@@ -123,7 +136,8 @@ def aggregate(
     total = f"total({table.summed(sum)})" if sum else "0"
     grouped = f" GROUP BY {keys} ORDER BY {keys}" if by else ""
     index, _, _ = choose_index(table, Shape(conditions, "", descending=False, after=""))
-    part = _joined([*_each_plain(conditions), _held(table, index)])
+    part = _joined([*_each_plain(conditions), _held(table, index), *_visible(hidden, len(values))])
+    values.append(hidden)
     sql = (
         f"SELECT {keys + ', ' if by else ''}count(*), {total} FROM {_walked(table, index)}{part.sql}{grouped}"  # noqa: S608
     )
@@ -189,8 +203,9 @@ def _plan(table: Table[Any], shape: Shape) -> Statement:
             ordered = len(walks) * len(each) <= MOST_WALKS
             choices = each if ordered else choices
         walks = [[*walk, *choice] for walk, choice in product(walks, choices)]
-    behind = _behind(shape, sum(condition.values for condition in shape.conditions))
-    walks = [[*walk, part] for walk, part in product(walks, behind)]
+    end = sum(condition.values for condition in shape.conditions)
+    visible = _visible(shape.hidden, end + 2 if shape.after else end)
+    walks = [[*walk, part, *visible] for walk, part in product(walks, _behind(shape, end))]
     return _compound(table, shape, index, walks)
 
 
@@ -250,6 +265,10 @@ def _behind(shape: Shape, slot: int) -> list[_Part]:
         return [same] if shape.descending else [same, _Part(f"{name} > {BEFORE_ALL}")]
     further = _Part(f"({name}, id) {than} (?, ?)", (slot, slot + 1))
     return [further, _Part(f"{name} IS NULL")] if shape.descending and shape.after != "bounded" else [further]
+
+
+def _visible(hidden: object, slot: int) -> list[_Part]:
+    return [_Part(HIDDEN, (slot,))] if hidden else []
 
 
 def _walked(table: Table[Any], index: str) -> str:

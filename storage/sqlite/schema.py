@@ -36,7 +36,12 @@ def _first(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first,)
+def _daybook(db: sqlite3.Connection) -> None:
+    """Commits are written down here first."""
+    db.execute("CREATE TABLE _daybook (n INTEGER PRIMARY KEY, commits BLOB NOT NULL)")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _daybook)
 """Each brings the file from its own place in this list to the next; released ones never change."""
 
 
@@ -88,6 +93,8 @@ def _bring_up_to_date(db: sqlite3.Connection, path: Path, tables: list[Table[Rec
         raise StoreUnusable(f"{path} belongs to another program: name another data directory.")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
+    # Nothing but the daybook is ever deleted, and its words are in the tables by then.
+    db.execute("PRAGMA secure_delete = OFF")
     db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     db.execute(f"PRAGMA journal_size_limit = {LOG_KEPT}")
     db.execute("BEGIN IMMEDIATE")

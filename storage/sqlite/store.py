@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -15,13 +16,15 @@ from crm.record import Record
 from crm.store import After, Collection, Group, Insert, Order, Replace, Scalar, Where, Write
 from storage.sqlite import query
 from storage.sqlite.cache import RecordCache
-from storage.sqlite.commits import CommitQueue
+from storage.sqlite.commits import POST_AT, CommitQueue
+from storage.sqlite.daybook import Change, left_over
 from storage.sqlite.file import MEBIBYTE, held
 from storage.sqlite.reader import Reader, Row
 from storage.sqlite.schema import prepare
 from storage.sqlite.search import search
 from storage.sqlite.table import Table
-from storage.sqlite.writer import Change, Writer
+from storage.sqlite.unposted import counted, meeting, merged
+from storage.sqlite.writer import Writer
 
 R = TypeVar("R", bound=Record)
 
@@ -33,8 +36,13 @@ class SqliteStore:
     """Implements `crm.store.Store`."""
 
     def __init__(
-        self, tables: Mapping[str, Table[Record]], reader: Reader, commits: CommitQueue, cache: RecordCache
+        self,
+        tables: Mapping[str, Table[Record]],
+        reader: Reader,
+        commits: CommitQueue,
+        cache: RecordCache,
     ) -> None:
+        self._unposted = commits.unposted
         self._tables = tables
         self._reader = reader
         self._commits = commits
@@ -45,17 +53,21 @@ class SqliteStore:
 
     async def get(self, collection: Collection[R], id: str) -> R | None:
         table = self._table(collection)
-        record = self._cache.get(table, id)
+        record = self._at_hand(table, id)
         if record is None:
             record = (await self._fetch(table, [id])).get(id)
         return record
+
+    def _at_hand(self, table: Table[R], id: str) -> R | None:
+        """The record, if it is in memory."""
+        return self._unposted.get(table, id) or self._cache.get(table, id)
 
     async def get_many(self, collection: Collection[R], ids: Iterable[str]) -> dict[str, R]:
         table = self._table(collection)
         found: dict[str, R] = {}
         missing: list[str] = []
         for wanted in dict.fromkeys(ids):
-            record = self._cache.get(table, wanted)
+            record = self._at_hand(table, wanted)
             if record is None:
                 missing.append(wanted)
             else:
@@ -73,8 +85,13 @@ class SqliteStore:
             places = 1 << (len(some) - 1).bit_length()  # few different statements; nothing has NULL for an id
             values = [*some, *[None] * (places - len(some))]
             sql = table.fetch_sql(places)
-            for record in await self._read(table, sql, values, short=len(ids) <= SHORT_LIST):
-                found[record.id] = record
+            rows = self._reader.at_once(sql, values) if len(ids) <= SHORT_LIST else None
+            read = (
+                await self._read_elsewhere(table, sql, values)
+                if rows is None
+                else [self._record(table, *row) for row in rows]
+            )
+            found.update((record.id, record) for record in read)
         return found
 
     async def find(
@@ -86,25 +103,52 @@ class SqliteStore:
         after: After | None = None,
     ) -> list[R]:
         table = self._table(collection)
-        planned = query.find(table, where, order, limit=limit, after=after)
-        if planned is None:
+        unposted = self._unposted.of(table)
+        posted = await self._find_posted(table, where, order, limit=limit, after=after)
+        if posted is None:
             return []
+        fresh = meeting(table, unposted, where)
+        return merged(table, posted, fresh, order=order, after=after, limit=limit) if fresh else posted
+
+    async def _find_posted(
+        self, table: Table[R], where: Sequence[Where], order: Order | None, *, limit: int, after: After | None
+    ) -> list[R] | None:
+        """What the table says, without what stands in the daybook; None where nothing can be found."""
+        hidden = self._unposted.hidden(table, at_once=True)
+        planned = query.find(table, where, order, limit=limit, after=after, hidden=hidden)
+        if planned is None:
+            return None
         statement, values = planned
-        return await self._read(table, statement.sql, values, short=limit <= SHORT_LIST)
+        if limit <= SHORT_LIST and (rows := self._reader.at_once(statement.sql, values)) is not None:
+            return [self._record(table, *row) for row in rows]
+        hidden = self._unposted.hidden(table, at_once=False)
+        statement, values = (
+            query.find(table, where, order, limit=limit, after=after, hidden=hidden) or planned
+        )
+        return await self._read_elsewhere(table, statement.sql, values)
 
     async def aggregate(
         self, collection: Collection[R], *where: Where, by: Sequence[str] = (), sum: str = ""
     ) -> list[Group]:
         table = self._table(collection)
-        planned = query.aggregate(table, where, by, sum)
+        unposted, hidden = self._unposted.of(table), self._unposted.hidden(table, at_once=False)
+        planned = query.aggregate(table, where, by, sum, hidden=hidden)
         if planned is None:
             return [] if by else [Group((), 0, 0)]
         rows = await self._reader.rows(*planned)
-        return [Group(_key(table, by, row), row[-2], int(row[-1])) for row in rows]
+        groups = [Group(_key(table, by, row), row[-2], int(row[-1])) for row in rows]
+        fresh = meeting(table, unposted, where)
+        return counted(groups, fresh, by, sum) if fresh else groups
 
     async def search(self, collection: Collection[R], words: str, *where: Where, limit: int = 50) -> list[R]:
         table = self._table(collection)
-        return await self._reader.elsewhere(lambda db: search(db, table, words, where, limit=limit))
+        fresh, hidden = self._unposted.of(table), self._unposted.hidden(table, at_once=False)
+
+        def look(db: Connection) -> list[R]:
+            newest = meeting(table, fresh, where)
+            return search(db, table, words, where, limit=limit, fresh=newest, hidden=hidden)
+
+        return await self._reader.elsewhere(look)
 
     async def commit(self, writes: Sequence[Write], blobs: Mapping[str, bytes] | None = None) -> None:
         changes = [
@@ -117,6 +161,8 @@ class SqliteStore:
     async def read_blob(self, id: str) -> bytes | None:
         if not _can_be_stored(id):
             return None
+        if id in self._unposted.blobs:
+            return self._unposted.blobs[id]
         sql = "SELECT content FROM _blobs WHERE id = ?"
         row = await self._reader.elsewhere(lambda db: db.execute(sql, (id,)).fetchone())
         return None if row is None else row[0]
@@ -126,27 +172,23 @@ class SqliteStore:
         await self._commits.settle()
 
     def _insertion(self, write: Insert[Any]) -> Change:
-        """The new record with its row worked out."""
+        """The new record as it is to be stored."""
         table, record = self._table(write.collection), write.record
         if record.version != 1:
             raise ValueError(f"a new {table.name} record has version {record.version}, not 1")
-        return Change(table, record, table.collection.encode(record), table.columns(record), 0)
+        table.check_numbers(record)
+        return Change(table, record, table.collection.encode(record), 0)
 
     async def _replacement(self, write: Replace[Any]) -> Change:
-        """The changed record with its row worked out: only the columns that move."""
+        """The changed record as it is to be stored."""
         table, record = self._table(write.collection), write.record
         stored = msgspec.structs.replace(record, version=record.version + 1)
-        known = self._cache.get(table, record.id) or await self.get(write.collection, record.id)
-        moved = table.all_moved  # as of a conflict, which it most likely is
-        if known is not None and known.version == record.version:
-            moved = table.moved(known, stored)
-        columns = table.columns(stored, moved)
-        return Change(table, stored, table.collection.encode(stored), columns, record.version, moved)
+        table.check_numbers(stored)
+        known = self._at_hand(table, record.id) or await self.get(write.collection, record.id)
+        before = known if known is not None and known.version == record.version else None
+        return Change(table, stored, table.collection.encode(stored), record.version, before)
 
-    async def _read(self, table: Table[R], sql: str, values: Sequence[Any], *, short: bool) -> list[R]:
-        rows = self._reader.at_once(sql, values) if short else None
-        if rows is not None:
-            return [self._record(table, *row) for row in rows]
+    async def _read_elsewhere(self, table: Table[R], sql: str, values: Sequence[Any]) -> list[R]:
         # Nothing read in a thread is remembered: something newer may have been committed meanwhile.
         return await self._reader.elsewhere(
             lambda db: [table.read(body) for _, _, body, *_ in db.execute(sql, values)]
@@ -177,18 +219,21 @@ async def open_sqlite(
     *,
     cache_bytes: int = 32 * MEBIBYTE,
     patience: float = 30.0,
+    post_at: int = POST_AT,
 ) -> AsyncIterator[SqliteStore]:
     """The store in that file, made or brought up to date first. Raises `StoreUnusable`, naming the remedy.
 
     `cache_bytes` bounds the decoded records kept in memory, counted by their JSON; `patience` is for how
-    many seconds a commit or a long read may wait for the disk before it is `StoreDown`.
+    many seconds a commit or a long read may wait for the disk before it is `StoreDown`; `post_at` is how
+    many records gather in the daybook before they are posted.
     """
     tables = {collection.name: Table(collection) for collection in collections}
     with held(path):
         db = await asyncio.to_thread(prepare, path, tables.values())
-        writer, cache = Writer(db, tables.values()), RecordCache(cache_bytes)
+        left = await asyncio.to_thread(left_over, db, path, tables.values())
+        writer, cache = Writer(db, tables.values(), left), RecordCache(cache_bytes)
         reader = Reader(path, patience=patience)
-        commits = CommitQueue(writer, cache, patience=patience)
+        commits = CommitQueue(writer, cache, left, patience=patience, post_at=post_at)
         try:
             yield SqliteStore(tables, reader, commits, cache)
         finally:

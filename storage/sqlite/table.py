@@ -30,6 +30,11 @@ def micros(moment: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
+def as_value(scalar: Scalar) -> Value:
+    """The scalar as a column holds it."""
+    return micros(scalar) if isinstance(scalar, datetime) else scalar
+
+
 def moment(value: int) -> datetime:
     """The aware UTC datetime of those microseconds."""
     return EPOCH + timedelta(microseconds=value)
@@ -69,6 +74,9 @@ class Table(Generic[R]):
         for field in self.fields:
             if field in OWN_COLUMNS or field not in self._types:
                 raise ValueError(f"{self.name} cannot be indexed by {field!r}: no such scalar field")
+        self._numbers = tuple(
+            field for field in self.fields if isinstance(self._types[field], msgspec.inspect.IntType)
+        )
         self._sums: dict[str, str] = {}
 
     def _index_name(self, index: Index) -> str:
@@ -97,10 +105,16 @@ class Table(Generic[R]):
         names = tuple(name for name in fields if name != "_n")
         return _picker(names), [place for place, name in enumerate(names) if self._is_moment(name)]
 
+    def check_numbers(self, record: R) -> None:
+        """Raise `OverflowError` if a column could not hold the record's number."""
+        for field in self._numbers:
+            if not -(1 << 63) <= getattr(record, field) < 1 << 63:
+                raise OverflowError(f"{self.name}: {field} has more than 64 bits")
+
     def value(self, field: str, scalar: Scalar) -> Value:
         """The scalar as the field's column holds it. Raises `BadInput` if nothing is indexed by the field."""
         self.check(field)
-        return micros(scalar) if isinstance(scalar, datetime) else scalar
+        return as_value(scalar)
 
     def check(self, field: str) -> None:
         """Raise `BadInput` naming the field if the collection has no index with it."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from asyncio import Future
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
-from typing import NamedTuple
 
 from crm.errors import Conflict, StoreDown
 from crm.record import Record
+from storage.sqlite import daybook
+from storage.sqlite.daybook import Change, Daybook, Entry, Group, Key, Pending
 from storage.sqlite.indexing import Fresh, WordIndex
 from storage.sqlite.table import Table, Value, portions, quoted
 
@@ -18,48 +18,10 @@ ROWS_AT_ONCE = 64
 for each row, a busy event loop would hold up every row by as much as 5 ms."""
 
 
-class Change(NamedTuple):
-    """One record as it is to be stored, with its row worked out."""
-
-    table: Table[Record]
-    record: Record
-    body: bytes
-    columns: tuple[Value, ...]
-    replaces: int  # the version it replaces; 0: it is new
-    moved: tuple[str, ...] = ()  # columns whose values change; `_n` too if its words do
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Which record this is."""
-        return self.table.name, self.record.id
-
-
-class Pending:
-    """A commit that waits, with the future of the one who waits for it."""
-
-    __slots__ = ("blobs", "changes", "landed", "size")
-
-    def __init__(self, changes: list[Change], blobs: Mapping[str, bytes], landed: Future[None]) -> None:
-        self.changes = changes
-        self.blobs = blobs
-        self.landed = landed
-        self.size = sum(len(change.body) for change in changes) + sum(map(len, blobs.values()))
-
-
-class Group:
-    """Commits that share a transaction. One that is given up before its fsync is not kept."""
-
-    __slots__ = ("commits", "given_up")
-
-    def __init__(self, commits: list[Pending]) -> None:
-        self.commits = commits
-        self.given_up = False
-
-
 class Writer:
     """Owns the writing connection. Its methods run in the writer's thread, one at a time."""
 
-    def __init__(self, db: sqlite3.Connection, tables: Collection[Table[Record]]) -> None:
+    def __init__(self, db: sqlite3.Connection, tables: Collection[Table[Record]], left: Entry) -> None:
         self._db = db
         indexed: dict[str, int] = dict(db.execute("SELECT collection, indexed FROM _searched").fetchall())
         # Whoever removed the last records by hand left their words in the index: their numbers stay taken.
@@ -72,6 +34,9 @@ class Writer:
             if table.collection.words
         }
         self._fresh: dict[str, list[Fresh]] = {name: [] for name in self._indexes}
+        self._daybook = Daybook()
+        self._daybook.add(left)
+        self._durable = True  # whether a commit waits for the disk, as the connection stands
 
     def _last_number(self, table: Table[Record]) -> int:
         (last,) = self._db.execute(f"SELECT coalesce(max(_n), 0) FROM {quoted(table.name)}").fetchone()  # noqa: S608
@@ -86,6 +51,11 @@ class Writer:
         """Whether no record ever came into that table. May be asked from any thread."""
         return not self._numbers[name]
 
+    @property
+    def unposted(self) -> bool:
+        """Whether anything stands in the daybook only."""
+        return bool(self._daybook)
+
     def write(self, group: Group) -> list[Exception | None]:
         """Keep each commit of the group whole or not at all; for each, what stood in its way."""
         try:
@@ -98,53 +68,78 @@ class Writer:
         return [self.write(_alone(group, commit))[0] for commit in group.commits]
 
     def _transaction(self, group: Group) -> list[Exception | None]:
-        for fresh in self._fresh.values():
-            fresh.clear()
-        self._db.execute("BEGIN IMMEDIATE")
-        outcomes, waves = self._decide(group.commits)
-        for wave in waves:
-            for (table, moved, inserts), changes in wave.items():
-                self._write_rows(table, changes, moved=moved, inserts=inserts)
-        for commit, outcome in zip(group.commits, outcomes, strict=True):
-            if commit.blobs and outcome is None:
-                self._db.executemany("INSERT OR IGNORE INTO _blobs VALUES (?, ?)", commit.blobs.items())
+        self._begin(durable=True)
+        outcomes = self._decide(group.commits)
+        kept = [commit for commit, outcome in zip(group.commits, outcomes, strict=True) if outcome is None]
+        if group.through:
+            self._write_all(self._daybook.joined(kept))
+        elif kept:
+            daybook.write(self._db, kept)
         if group.given_up:
             self._roll_back()
             return [StoreDown("the disk did not answer in time")] * len(group.commits)
         self._db.execute("COMMIT")
+        if group.through:
+            self._all_written()
+        else:
+            for commit in kept:
+                self._daybook.add(commit)
+        return [*outcomes]
+
+    def post(self) -> None:
+        """Bring what stands in the daybook into the tables."""
+        try:
+            self._begin(durable=False)
+            self._write_all(self._daybook)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise _translated(error) from error
+        self._all_written()
+
+    def _begin(self, *, durable: bool) -> None:
+        """Begin a transaction. One that only moves what is kept already is not waited for: if the machine
+        goes down before the disk has it, the file is as it was before, and what was to be moved is there."""
+        if self._durable != durable:
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def _decide(self, commits: list[Pending]) -> list[Conflict | None]:
+        """Which commits meet their conditions, one after another."""
+        versions = self._versions(commits)
+        return [_apply(commit.changes, versions) for commit in commits]
+
+    def _write_all(self, book: Daybook) -> None:
+        """Rows for all that the daybook has, which is empty then."""
+        for fresh in self._fresh.values():
+            fresh.clear()
+        daybook.erase(self._db)  # first: the pages it had are free for what follows
+        writes: dict[tuple[Table[Record], tuple[str, ...], bool], list[Change]] = {}
+        for change in book.changes.values():
+            moved = () if not change.replaces else _moved(change)
+            writes.setdefault((change.table, moved, not change.replaces), []).append(change)
+        for (table, moved, inserts), changes in writes.items():
+            self._write_rows(table, changes, moved=moved, inserts=inserts)
+        if book.blobs:
+            self._db.executemany("INSERT OR IGNORE INTO _blobs VALUES (?, ?)", book.blobs.items())
+
+    def _all_written(self) -> None:
+        self._daybook.clear()
         for name, fresh in self._fresh.items():
             if fresh:
                 self._indexes[name].remember(fresh)
-        return outcomes
 
-    def _decide(self, commits: list[Pending]) -> tuple[list[Exception | None], list[Wave]]:
-        """Which commits meet their conditions, one after another, and the rows of those that do.
-
-        A record written twice in the group is written in two waves, so that rows of a wave have no order.
-        """
-        versions = self._versions(commits)
-        outcomes: list[Exception | None] = []
-        waves: list[Wave] = [{}]
-        writes: dict[tuple[str, str], int] = {}
-        for commit in commits:
-            conflict = _apply(commit.changes, versions)
-            outcomes.append(conflict)
-            if conflict is None:
-                for change in commit.changes:
-                    wave = writes[change.key] = writes.get(change.key, -1) + 1
-                    if wave == len(waves):
-                        waves.append({})
-                    waves[wave].setdefault((change.table, change.moved, not change.replaces), []).append(
-                        change
-                    )
-        return outcomes, waves
-
-    def _versions(self, commits: list[Pending]) -> dict[tuple[str, str], int]:
+    def _versions(self, commits: list[Pending]) -> dict[Key, int]:
         """The stored versions of all records the group is about."""
         by_table: dict[Table[Record], list[str]] = {}
+        versions: dict[Key, int] = {}
         for change in chain.from_iterable(commit.changes for commit in commits):
-            by_table.setdefault(change.table, []).append(change.record.id)
-        versions = {}
+            later = self._daybook.changes.get(change.key)
+            if later is not None:
+                versions[change.key] = later.record.version
+            else:
+                by_table.setdefault(change.table, []).append(change.record.id)
         for table, ids in by_table.items():
             for some in portions(ids, 64):
                 marks = ", ".join("?" * len(some))
@@ -165,7 +160,8 @@ class Writer:
             values: list[Value] = []
             for change in some:
                 number = self._number(change) if numbered else None
-                values += (number, change.record.id, change.record.version, *change.columns, change.body)
+                columns = table.columns(change.record, None if inserts else moved)
+                values += (number, change.record.id, change.record.version, *columns, change.body)
             sql = table.insert_sql(len(some)) if inserts else table.update_sql(len(some), moved)
             self._db.execute(sql, values)
 
@@ -185,7 +181,7 @@ class Writer:
         """Put words of some records that search has not seen into its index."""
         behind = [index for index in self._indexes.values() if index.behind]
         try:
-            self._db.execute("BEGIN IMMEDIATE")
+            self._begin(durable=False)
             reached = [(index, index.advance(self._db)) for index in behind]
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
@@ -198,13 +194,16 @@ class Writer:
         self._db.close()
 
 
-Wave = dict[tuple[Table[Record], tuple[str, ...], bool], list[Change]]
-"""Rows to be written in any order, by the statement that writes them."""
+def _moved(change: Change) -> tuple[str, ...]:
+    """Columns whose values change; `_n` too if its words do."""
+    if change.before is None:
+        return change.table.all_moved
+    return change.table.moved(change.before, change.record)
 
 
-def _apply(changes: Sequence[Change], versions: dict[tuple[str, str], int]) -> Conflict | None:
+def _apply(changes: Sequence[Change], versions: dict[Key, int]) -> Conflict | None:
     """Bring the versions to where the changes leave them; if one cannot be made, touch none and say which."""
-    ahead: dict[tuple[str, str], int] = {}
+    ahead: dict[Key, int] = {}
     for change in changes:
         key = change.key
         if ahead.get(key, versions.get(key, 0)) != change.replaces:
@@ -215,7 +214,7 @@ def _apply(changes: Sequence[Change], versions: dict[tuple[str, str], int]) -> C
 
 
 def _alone(group: Group, commit: Pending) -> Group:
-    alone = Group([commit])
+    alone = Group([commit], through=group.through)
     alone.given_up = group.given_up
     return alone
 

@@ -11,6 +11,7 @@ import pytest
 
 from crm.store import Store
 from storage.sqlite import SqliteStore, open_sqlite
+from storage.sqlite.commits import POST_AT
 from tests.storage.samples import EVERYTHING
 
 
@@ -27,18 +28,31 @@ class Engine(Protocol):
 
 
 class Sqlite:
+    """Nearly all that a test commits is still in the daybook when it is asked for."""
+
+    post_at = POST_AT
+
     def __init__(self, directory: Path) -> None:
         self._path = directory / "store.sqlite"
 
     def open(self) -> AbstractAsyncContextManager[Store]:
-        return open_sqlite(self._path, EVERYTHING)
+        return open_sqlite(self._path, EVERYTHING, post_at=self.post_at)
 
     async def settle(self, store: Store) -> None:
         assert isinstance(store, SqliteStore)
         await store.settle()
 
 
-ENGINES: dict[str, type[Engine]] = {"sqlite": Sqlite}
+class SqliteInParts(Sqlite):
+    """Some of it is in the daybook, some in the tables, and some on its way."""
+
+    post_at = 4
+
+
+ENGINES: dict[str, type[Engine]] = {
+    "sqlite": Sqlite,
+    "sqlite-in-parts": SqliteInParts,
+}
 
 
 @pytest.fixture(params=ENGINES)

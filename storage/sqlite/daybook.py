@@ -160,5 +160,7 @@ def count_new(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def _rows(db: sqlite3.Connection) -> Iterable[_Written]:
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = '_daybook'").fetchone():
+        return  # a copy made by the first release
     for (row,) in db.execute("SELECT commits FROM _daybook ORDER BY n"):
         yield msgspec.msgpack.decode(row, type=_Written)

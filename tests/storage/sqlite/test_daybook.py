@@ -182,3 +182,15 @@ async def test_a_daybook_of_another_release_is_refused_and_left_as_it_is(path: P
             raise AssertionError("it must not open")
     async with open_sqlite(crashed, EVERYTHING) as store:
         assert await store.get(THINGS, "1") == Thing(id="1")
+
+
+async def test_a_store_of_the_first_release_gets_a_daybook(path: Path) -> None:
+    async with open_sqlite(path, EVERYTHING) as store:
+        await store.commit([Insert(THINGS, Thing(id="1"))])
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DROP TABLE _daybook")
+        db.execute("PRAGMA user_version = 1")
+    assert verify(path).records["things"] == 1
+    async with open_sqlite(path, EVERYTHING) as store:
+        await store.commit([Insert(THINGS, Thing(id="2"))])
+        assert [thing.id for thing in await store.find(THINGS)] == ["1", "2"]

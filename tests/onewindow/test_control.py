@@ -43,7 +43,7 @@ async def test_a_command_works_in_the_server_of_another_process(tmp_path: Path, 
     (tmp_path / "onewindow.toml").write_text("[http]\nport = 0\n[chat]", encoding="utf-8")
     with serving(tmp_path):
         assert (await tell(settings, "add_user", **ANNA))["login"] == "anna"
-        with pytest.raises(BadInput, match="login: anna is taken"):
+        with pytest.raises(BadInput, match="Somebody else has this login"):
             await tell(settings, "add_user", **ANNA)
         mode = (tmp_path / "var" / "control.sock").stat().st_mode
         assert stat.S_ISSOCK(mode)

@@ -34,6 +34,10 @@ port = 2526
 mailbox = "help@example.com"
 [[telegram]]
 token = "1:aa"
+[phone]
+manager_host = "127.0.0.1"
+manager_user = "onewindow"
+manager_secret = "the manager's secret"
 [chat]
 title = { en = "Chat", ru = "Чат" }
 """
@@ -64,6 +68,7 @@ VALUES = {
     "ONEWINDOW_SMTP_PORT": "2599",
     "ONEWINDOW_RELAY_PASSWORD": "pass word",
     "ONEWINDOW_TELEGRAM_TOKEN": "2:bb",
+    "ONEWINDOW_PHONE_MANAGER_SECRET": "another manager's secret",
 }
 
 

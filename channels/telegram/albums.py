@@ -1,4 +1,8 @@
-"""Albums: pictures sent together are messages of their own, and one contact."""
+"""Albums: pictures sent together are messages of their own, and one contact.
+
+The part that has the words is the contact, and the others add their files to it, in whatever order and
+however far apart they come.
+"""
 
 from __future__ import annotations
 
@@ -19,34 +23,35 @@ class Work:
 
 
 def join_albums(works: Sequence[Work]) -> list[Work]:
-    """Parts of an album that came together, as one; it stands where its first part stood."""
+    """Wordless parts of an album that came together, as one; it stands where its first part stood.
+
+    In a group, parts belong to whom the words among them are addressed to.
+    """
+    addressed = {work.draft.album for work in works if work.draft.addressed}
     albums: dict[str, Work] = {}
     joined = []
     for work in works:
-        album = work.draft.contact.amends if _is_part(work.draft) else ""
-        if album in albums:
-            albums[album].draft = _joined(albums[album].draft, work.draft)
-            albums[album].places += work.places
+        draft = work.draft
+        if draft.album in addressed and not draft.addressed:
+            work.draft = draft = draft._replace(addressed=True)
+        wordless = draft.album and draft.contact.amending == "add"
+        if wordless and draft.album in albums:
+            albums[draft.album].draft = _joined(albums[draft.album].draft, draft)
+            albums[draft.album].places += work.places
             continue
-        if album:
-            albums[album] = work
+        if wordless:
+            albums[draft.album] = work
         joined.append(work)
     return joined
-
-
-def _is_part(draft: Draft) -> bool:
-    return draft.is_album and draft.contact.amending == "add"
 
 
 def _joined(album: Draft, part: Draft) -> Draft:
     first, more = album.contact, part.contact
     contact = msgspec.structs.replace(
         first,
-        text="\n".join(filter(None, (first.text, more.text))),
         quoted=first.quoted or more.quoted,
         references=first.references or more.references,
         revision=max(first.revision, more.revision),
         fields={**more.fields, **first.fields},
     )
-    files = album.files + part.files
-    return album._replace(contact=contact, files=files, addressed=album.addressed or part.addressed)
+    return album._replace(contact=contact, files=album.files + part.files)

@@ -34,9 +34,9 @@ class Knowing:
         if draft.start:
             return await self._start(draft)
         contact = draft.contact
-        if not draft.addressed and not await self._stored(contact.amends):
+        if not draft.addressed and not await self._stored(draft.album):
             return Ignored("group_talk")
-        if draft.is_album and contact.amending == "replace":
+        if draft.album and contact.amending == "replace":
             draft = await self._changed_album(draft)
         if contact.references and draft.answers_us:
             draft = await self._answering(draft)

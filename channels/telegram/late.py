@@ -132,7 +132,8 @@ class LateFiles:
             fields=fields,
             amends=one.key,
             amending="add",
-            revision=contact.revision,
+            # No edit of the words is older for it, and no other addition is newer than what it says.
+            revision=contact.amendments.fields if contact.amendments else 0,
         )
 
     async def _later(self, one: _Late) -> None:

@@ -36,10 +36,7 @@ class Draft(NamedTuple):
     addressed: bool = True  # false: a part of an album whose other part may be addressed to the bot
     answers_us: bool = False  # he replies to a message of ours
     kept: tuple[Attachment, ...] = ()  # files that it has besides those to be fetched
-
-    @property
-    def is_album(self) -> bool:
-        return ":album:" in self.contact.amends
+    album: str = ""  # the key of the album that it is a part of
 
 
 class Ignored(NamedTuple):
@@ -79,12 +76,13 @@ def _read_edited(message: Message, bot: BotName, raw: bytes, received_at: dateti
         return Ignored(draft.kind if isinstance(draft, Ignored) else "edited_start")
     contact = draft.contact
     edited = message.edit_date or message.date
-    key = f"{contact.key}:edit:{edited}"
+    key = f"{message_key(Place(bot.id, message.chat.id), message.message_id)}:edit:{edited}"
     changed = msgspec.structs.replace(
         contact,
         id=contact_id(CHANNEL, key),
         key=key,
         amends=contact.amends or contact.key,
+        fingerprint="",
         amending="replace",
         revision=edited,
     )
@@ -128,13 +126,9 @@ def _read_message(message: Message, bot: BotName, raw: bytes, received_at: datet
         raw=blob_id(raw) if kind else "",
         fields=_about(message, sender, group=group, kind=kind),
     )
-    if message.media_group_id:
-        contact = msgspec.structs.replace(
-            contact,
-            amends=album_key(place, message.media_group_id),
-            amending="add",
-            revision=message.message_id,
-        )
+    album = album_key(place, message.media_group_id) if message.media_group_id else ""
+    if album:
+        contact = _part_of(album, contact, message.message_id)
     answered = message.reply_to_message
     return Draft(
         contact,
@@ -142,8 +136,18 @@ def _read_message(message: Message, bot: BotName, raw: bytes, received_at: datet
         raw=raw if kind else b"",
         start=start,
         addressed=addressed,
+        album=album,
         answers_us=bool(answered and answered.sender and answered.sender.id == bot.id),
     )
+
+
+def _part_of(album: str, part: Contact, number: int) -> Contact:
+    """The part with the words is the contact itself; another one adds to it."""
+    if not part.text:
+        return msgspec.structs.replace(part, amends=album, amending="add", revision=number)
+    # Two parts with words, which is rare, are told apart by their words and become two contacts.
+    said = blob_id(part.text.encode("utf-8", "replace"))
+    return msgspec.structs.replace(part, id=contact_id(CHANNEL, album), key=album, fingerprint=said)
 
 
 def _why_not(message: Message, bot: BotName, sender: User) -> str:

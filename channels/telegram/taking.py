@@ -63,9 +63,8 @@ class Taker:
         for place, raw in enumerate(raws):
             draft = await self._read(raw)
             if isinstance(draft, Draft):
-                chats.setdefault(place_of(draft.contact.amends or draft.contact.key), []).append(
-                    Work([place], draft)
-                )
+                where = place_of(draft.contact.amends or draft.contact.key)
+                chats.setdefault(where, []).append(Work([place], draft))
             else:
                 settled[place] = draft
         if len(raws) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from agent_ui.names import Names, read_names
@@ -38,10 +38,11 @@ class Card(NamedTuple):
     totals: Totals
     claims: Sequence[Address]
     possible: Sequence[Customer]
+    doubt: Contact | None  # the latest letter, where nobody vouches for its sender
 
 
-async def read_card(visit: Visit, customer: Customer, *, contacts: Iterable[Contact] = ()) -> Card:
-    """The card; `contacts` are those whose unproven claims about himself count."""
+async def read_card(visit: Visit, customer: Customer, *, contacts: Sequence[Contact] = ()) -> Card:
+    """The card; `contacts` are those of the case: what they claim about him, and who vouches for them."""
     store = visit.rooms.store
     closed = await store.find(
         CASES,
@@ -51,6 +52,8 @@ async def read_card(visit: Visit, customer: Customer, *, contacts: Iterable[Cont
         limit=EARLIER,
     )
     open_cases = await find_open_cases(store, customer.id)
+    written = [one for one in contacts if one.direction == "inbound" and not one.automatic]
+    latest = max(written, key=lambda one: one.received_at, default=None)
     claims = tuple({claim: None for contact in contacts for claim in contact.claims})
     possible = await possible_customers(store, claims, region=visit.rooms.settings.region)
     names = await read_names(
@@ -69,6 +72,7 @@ async def read_card(visit: Visit, customer: Customer, *, contacts: Iterable[Cont
         totals=await count_totals(store, customer.id),
         claims=claims,
         possible=[other for other in possible if other.id != customer.id],
+        doubt=latest if latest and latest.trust in ("unproven", "forged") else None,
     )
 
 

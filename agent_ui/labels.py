@@ -95,6 +95,31 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "not_pages": mark("a file that cannot be shown as pages"),
         "gave_up": mark("the pages took too long to be made"),
     },
+    "trust": {
+        "proven": mark("Sender proven"),
+        "unproven": mark("Sender unproven"),
+        "forged": mark("Sender forged"),
+    },
+    "trust_because": {
+        "dmarc_pass": mark("The sender's domain vouches for the letter (DMARC)."),
+        "dkim_pass": mark("The letter is signed by the sender's domain (DKIM)."),
+        "spf_pass": mark("The letter came from a server of the sender's domain (SPF)."),
+        "signature": mark("The letter is signed by the sender's domain: we checked the signature (DKIM)."),
+        "dmarc_fail": mark(
+            "The sender's domain does not vouch for the letter (DMARC): somebody else wrote in his name, or "
+            "it was passed on by others. Tell him nothing of the history before he proves who he is."
+        ),
+        "other_domain": mark("What is proved is another domain than the sender's."),
+        "nothing_passed": mark("Nothing proves that the letter is from the sender it names."),
+        "not_checked": mark("No server of ours checked who sent the letter."),
+        "not_signed": mark(
+            "The letter is not signed by the sender's domain: anybody can write his name there."
+        ),
+        "signature_broken": mark("The signature of the sender's domain does not hold for these words."),
+        "other_address": mark("It answers a letter of ours, from an address that is not the customer's."),
+        "several_authors": mark("The letter names more than one sender."),
+        "": mark("Nobody vouches for it that the sender is who he says."),
+    },
     "segment": {
         "resident": mark("Resident"),
         "business": mark("Business"),

@@ -26,6 +26,9 @@ SAYINGS: Mapping[tuple[str, bool], str] = {
     ("joined_conversation", True): mark("The talk of case %(case)s goes on."),
     ("joined_by_subject", True): mark("It has the subject of the open case %(case)s."),
     ("reference_of_stranger", False): mark("It refers to case %(case)s, which is somebody else's."),
+    ("forged_reference", False): mark(
+        "It refers to case %(case)s, but its sender is not who he says: it does not join it."
+    ),
     ("closed_long_ago", False): mark("Case %(case)s was closed too long ago to go on."),
     ("took_the_call", True): mark("The agent took the call: the case is in his hands."),
     ("known_by_proof", True): mark("He proved an address of a customer we know: %(address)s."),

@@ -12,11 +12,15 @@ from aiohttp import web
 from channels.base import Accept, Door, Outlet, Source
 from channels.chat.outlet import ChatOutlet
 from channels.chat.source import ChatSource
+from channels.email.authentication import Edge
 from channels.email.door import EmailSource
 from channels.email.letters import LetterReader
 from channels.email.mailbox import MailboxSource, mailbox_name
 from channels.email.outlet import EmailOutlet
+from channels.email.settings import EmailSettings, MailboxSettings
+from channels.email.signatures import open_dns
 from channels.email.token import AddressToken
+from channels.email.trust import SenderTrust
 from channels.fax.outlet import FaxOutlet
 from channels.fax.source import FaxSource
 from channels.phone.source import PhoneSource
@@ -121,7 +125,7 @@ async def _email(given: Given, channels: Channels, house: AsyncExitStack) -> Non
         relay = EmailOutlet(settings.relay, token=given.token)
         channels.send(await house.enter_async_context(relay.open()))
     if settings.email:
-        source = EmailSource(settings.email, token=given.token)
+        source = EmailSource(settings.email, token=given.token, trust=_trust(settings.email))
         channels.listen(source, given.doors.door("email", "email"))
         channels.smtp_port = lambda: source.port
     for mailbox in settings.mailbox:
@@ -130,12 +134,17 @@ async def _email(given: Given, channels: Channels, house: AsyncExitStack) -> Non
                 MailboxSource(
                     mailbox,
                     folder,
-                    letters=LetterReader(given.token),
+                    letters=LetterReader(given.token, _trust(mailbox)),
                     store=given.core.store,
                     run_alone=given.core.live.run_alone,
                     door=given.doors.door(mailbox_name(mailbox, folder), "email"),
                 )
             )
+
+
+def _trust(settings: EmailSettings | MailboxSettings) -> SenderTrust:
+    edge = Edge(frozenset(settings.authserv_ids), settings.authserv_hops)
+    return SenderTrust(edge, open_dns() if settings.verify_dkim else None)
 
 
 def _chat(given: Given, channels: Channels) -> None:

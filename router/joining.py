@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
+
 from crm.case import Case, Step
 from crm.contact import Contact
 
@@ -39,7 +41,10 @@ class Joined(NamedTuple):
 
 
 def join(contact: Contact, customer_id: str, found: Found, at: datetime) -> Joined:
-    """Choose the case. A reference to a case of somebody else never joins it."""
+    """Choose the case. A reference to a case of somebody else never joins it, nor does a forged sender's.
+
+    Our own tag does: whoever has it was written to by us, or was given the letter by whom we wrote to.
+    """
     steps: list[Step] = []
     for code, case in _candidates(contact, customer_id, found, steps):
         within = TALK_RESUMES_WITHIN if code == "joined_conversation" else REOPEN_WITHIN
@@ -60,7 +65,9 @@ def _candidates(
     if found.by_report:
         candidates.append(("joined_by_report", found.by_report))
     for case in found.by_reference:
-        if case.customer_id == customer_id:
+        if contact.trust == "forged":
+            steps.append(Step(code="forged_reference", matched=False, details={"case": case.id}))
+        elif case.customer_id == customer_id:
             candidates.append(("joined_by_reference", case))
         else:
             steps.append(Step(code="reference_of_stranger", matched=False, details={"case": case.id}))
@@ -69,7 +76,7 @@ def _candidates(
         candidates += [("joined_conversation", case) for case in talks]
     elif is_of_exchange(contact):
         candidates += [("joined_callback", case) for case in _callbacks(contact, found.of_customer)]
-    elif _ANSWER_PREFIX.match(contact.subject):
+    elif contact.trust != "forged" and _ANSWER_PREFIX.match(contact.subject):
         bare = bare_subject(contact.subject)
         same = [
             case for case in found.of_customer if case.open and bare and bare_subject(case.subject) == bare
@@ -100,6 +107,19 @@ def _callbacks(call: Contact, of_customer: Sequence[Case]) -> list[Case]:
         # Who takes the call deals with it, unless a colleague has the case in hand already.
         return [case for case in waiting if case.state != "assigned" or case.assignee_id == call.employee_id]
     return waiting
+
+
+def of_other_address(contact: Contact) -> Contact:
+    """The contact of somebody who joins a case by our tag, from an address that is not its customer's.
+
+    Whoever he is, nothing proves him to be that customer. A report says nothing of him.
+    """
+    if contact.direction != "inbound" or contact.automatic or contact.report:
+        return contact
+    fields = {**contact.fields, "trust_because": "other_address"}
+    return msgspec.structs.replace(
+        contact, trust=contact.trust if contact.trust == "forged" else "unproven", fields=fields
+    )
 
 
 def bare_subject(subject: str) -> str:

@@ -12,7 +12,7 @@ from crm.store import Store
 from router.amending import alone, amend, amended_id, as_contact, lacks_original, on_its_own
 from router.calls import after_answered, is_answered
 from router.identity import normalise
-from router.joining import CONVERSATIONS, Found, join
+from router.joining import CONVERSATIONS, Found, join, of_other_address
 from router.keys import encodable, named
 from router.known import Known, Reader
 from router.numbers import CaseNumbers
@@ -129,6 +129,7 @@ class Walk:
             case = self._open(plan, known, contact, owner=owner, trace=(met, *verdict.trace, *trace))
             trace = ()
         elif case.customer_id != owner:
+            contact = of_other_address(contact)
             trace = (Step(code="from_other_address"), *verdict.trace, *trace)
         elif contact.channel in CONVERSATIONS and case.open:
             trace = verdict.trace  # to say at every message that the talk goes on would only bury the rest

@@ -57,7 +57,11 @@ class FileOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ContactOut(msgspec.Struct, frozen=True, kw_only=True):
-    """One contact. `text` are the new words only; `automatic_kind` is reply, bounce, list or notice."""
+    """One contact. `text` are the new words only; `automatic_kind` is reply, bounce, list or notice.
+
+    `trust` is proven, unproven or forged: whether the sender is who he says, where something is known of it,
+    and `trust_because` a code that says why. `revision` is above 0 where the customer changed his words.
+    """
 
     id: str
     channel: str
@@ -74,6 +78,9 @@ class ContactOut(msgspec.Struct, frozen=True, kw_only=True):
     signature: str
     automatic: bool
     automatic_kind: str
+    trust: str
+    trust_because: str
+    revision: int
     attachments: tuple[FileOut, ...]
     raw_url: str | None
     references: tuple[str, ...]
@@ -250,6 +257,9 @@ def contact_out(contact: Contact) -> ContactOut:
         signature=contact.signature,
         automatic=contact.automatic != "",
         automatic_kind=contact.automatic,
+        trust=contact.trust,
+        trust_because=contact.fields.get("trust_because", ""),
+        revision=contact.revision,
         attachments=tuple(
             FileOut(name=file.name, mime=file.mime, size=file.size, url=f"{base}/attachments/{number}")
             for number, file in enumerate(contact.attachments)

@@ -16,6 +16,7 @@ from channels.email.mailboxes import Mailboxes, split_address
 from channels.email.settings import EmailSettings
 from channels.email.smtp import Conversation, House
 from channels.email.token import AddressToken
+from channels.email.trust import SenderTrust
 from crm.errors import AgainLater, BadInput
 from crm.record import Clock, now
 from router.limits import Crowd, Pace
@@ -30,13 +31,20 @@ class EmailSource:
 
     channel = "email"
 
-    def __init__(self, settings: EmailSettings, *, token: AddressToken, clock: Clock = now) -> None:
+    def __init__(
+        self,
+        settings: EmailSettings,
+        *,
+        token: AddressToken,
+        trust: SenderTrust | None = None,
+        clock: Clock = now,
+    ) -> None:
         if not settings.addresses and not settings.domains:
             raise BadInput("name at least one address or domain that is ours", field="addresses")
         self._settings = settings
-        self._token = token
         self._clock = clock
         self._tls = _tls_context(settings)
+        self._letters = LetterReader(token, trust)
         self.port = settings.port
 
     @asynccontextmanager
@@ -46,7 +54,7 @@ class EmailSource:
         settings, loop = self._settings, asyncio.get_running_loop()
         talking: set[Conversation] = set()
         house = House(
-            doorkeeper=_Doorkeeper(settings, accept, token=self._token, clock=self._clock),
+            doorkeeper=_Doorkeeper(settings, accept, self._letters, clock=self._clock),
             settings=settings,
             hostname=settings.hostname or _own_name(settings),
             tls=self._tls,
@@ -83,10 +91,12 @@ async def _finish(talking: Iterable[Conversation], patience: float) -> None:
 class _Doorkeeper:
     """Answers for every conversation of one door."""
 
-    def __init__(self, settings: EmailSettings, accept: Accept, *, token: AddressToken, clock: Clock) -> None:
+    def __init__(
+        self, settings: EmailSettings, accept: Accept, letters: LetterReader, *, clock: Clock
+    ) -> None:
         self._recipients = settings.recipients_per_message
         self._accept = accept
-        self._letters = LetterReader(token)
+        self._letters = letters
         self._clock = clock
         self._ours = Mailboxes(settings.addresses, settings.domains)
         self._pace = Pace(settings.sender_messages_per_minute)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from channels.email.reading import read_email, unreadable_email
 from channels.email.token import AddressToken
+from channels.email.trust import SenderTrust
 from crm.contact import Arrival
 
 log = logging.getLogger(__name__)
@@ -28,13 +29,19 @@ class Envelope(NamedTuple):
 class LetterReader:
     """Reads any bytes as a letter; what its own reading fails on is kept whole, as a file."""
 
-    def __init__(self, token: AddressToken) -> None:
+    def __init__(self, token: AddressToken, trust: SenderTrust | None = None) -> None:
         self._token = token
+        self._trust = trust or SenderTrust()
 
     async def read(self, raw: bytes, envelope: Envelope, received_at: datetime) -> Arrival:
         """The contact that the letter is. Never fails."""
         read = partial(self._read, raw, envelope, received_at)
-        return read() if len(raw) < _LARGE else await asyncio.to_thread(read)
+        arrival = read() if len(raw) < _LARGE else await asyncio.to_thread(read)
+        try:
+            return arrival._replace(contact=await self._trust.judged(raw, arrival.contact))
+        except Exception as error:  # noqa: BLE001 - the letter is taken, whatever cannot be said of its sender
+            tell_fault(error)
+            return arrival
 
     def _read(self, raw: bytes, envelope: Envelope, received_at: datetime) -> Arrival:
         try:

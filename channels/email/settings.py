@@ -32,6 +32,9 @@ class EmailSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     memory_limit: Count = 512 * 1024 * 1024  # of all messages that are being handed in at once
     tls_certificate: str = ""  # path of a PEM chain; STARTTLS is offered where it is set
     tls_key: str = ""  # path of its PEM key; empty: it is in the same file
+    authserv_ids: tuple[str, ...] = ()  # names under which servers of ours write Authentication-Results
+    authserv_hops: Annotated[int, msgspec.Meta(ge=0, le=20)] = 1  # Received lines those servers write
+    verify_dkim: bool = True  # by ourselves, where no server of ours wrote results
     connections: Count = 500
     connections_per_peer: Count = 100
     messages_per_connection: Count = 1000
@@ -49,9 +52,8 @@ class EmailSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         for number, address in enumerate(self.addresses):
             if not is_mailbox(address):
                 yield Wrong(f"addresses[{number}]", f"{_ADDRESS}, got {address!r}")
-        for number, domain in enumerate(self.domains):
-            if not is_domain(domain):
-                yield Wrong(f"domains[{number}]", f"{_NAME}, got {domain!r}")
+        yield from _no_domains("domains", self.domains)
+        yield from _no_domains("authserv_ids", self.authserv_ids)
         if self.hostname and not is_domain(self.hostname):
             yield Wrong("hostname", f"{_NAME}, got {self.hostname!r}")
         if self.tls_key and not self.tls_certificate:
@@ -110,6 +112,9 @@ class MailboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     move_to: str = ""  # the folder that letters are moved to once they are stored
     since: date | None = None  # letters that came to the mailbox before this day are left alone
     size_limit: Count = 25 * 1024 * 1024  # of a larger letter only the headers are taken
+    authserv_ids: tuple[str, ...] = ()  # names under which the provider writes Authentication-Results
+    authserv_hops: Annotated[int, msgspec.Meta(ge=0, le=20)] = 1  # Received lines that the provider writes
+    verify_dkim: bool = True
     idle_seconds: Annotated[float, msgspec.Meta(ge=1, le=1740)] = 540  # how long one IDLE lasts (RFC 2177)
     poll_seconds: Seconds = 60  # between two looks where the server has no IDLE
     timeout: Seconds = 60
@@ -120,6 +125,7 @@ class MailboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             yield Wrong("user", "expected the name to sign in with, as a rule the mail address")
         if not self.folders or not all(self.folders):
             yield Wrong("folders", "expected names of folders, such as INBOX")
+        yield from _no_domains("authserv_ids", self.authserv_ids)
         if self.afterwards == "move" and not self.move_to:
             yield Wrong("move_to", "expected the name of a folder, since afterwards is move")
         if self.move_to in self.folders:
@@ -132,3 +138,9 @@ class MailboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
                     yield Wrong(name, "expected, since oauth_token_url is set")
         elif not self.password:
             yield Wrong("password", "expected here, or named by password_variable or password_file")
+
+
+def _no_domains(setting: str, names: tuple[str, ...]) -> Iterator[Wrong]:
+    for number, name in enumerate(names):
+        if not is_domain(name):
+            yield Wrong(f"{setting}[{number}]", f"{_NAME}, got {name!r}")

@@ -472,3 +472,21 @@ async def test_the_old_page_of_somebody_who_proved_who_he_is_shows_who_he_is(
     page = await anna.get(f"/customers/{before.customer_id}")
     assert "Пётр Иванов" in page.text
     assert "Клиент подтвердил, кто он" in (await anna.get(f"/cases/{before.case_id}")).text
+
+
+async def test_who_is_not_proven_is_shown_as_such_beside_the_history(site: Site, anna: Browser) -> None:
+    ours = await site.house.intake.accept(an_arrival("m1", "Спасибо", trust="proven"))
+    proven = await anna.get(f"/cases/{ours.case_id}")
+    assert "Отправитель подтверждён" in proven.text
+    assert 'class="unproven' not in proven.text
+    fields = {"trust_because": "dmarc_fail", "authentication": "spf=fail dmarc=fail"}
+    forged = await site.house.intake.accept(an_arrival("m2", "Срочно!", trust="forged", fields=fields))
+    page = (await anna.get(f"/cases/{forged.case_id}")).text
+    for said in (
+        'class="unproven forged"',
+        "Отправитель подделан",
+        "spf=fail dmarc=fail",
+        "ivan@example.com",
+    ):
+        assert said in page
+    assert "Домен отправителя не ручается за письмо" in page

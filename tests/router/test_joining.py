@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from crm.case import Case, Reopened
 from crm.contact import Address, Contact, DeliveryReport, Receipt
+from router.identity import normalise
 from router.joining import REOPEN_WITHIN, TALK_RESUMES_WITHIN, bare_subject
 from tests.router.house import ANNA, House, a_message, an_arrival, check_cases, open_house
 
@@ -54,7 +57,9 @@ async def test_our_own_token_joins_even_from_another_address(house: House) -> No
     joined = await arrives(house, "m2", **fields)
     assert (joined.case_id, joined.customer_id, joined.number) == (first.case_id, first.customer_id, 2)
     assert steps(await house.case(first.case_id))[-2:] == ["from_other_address", "joined_by_token"]
-    # The case is proven, whose the address is is not.
+    # The case is proven; whose the address is, and who writes from it, is not.
+    contact = await house.contact("m2")
+    assert (contact.trust, contact.fields["trust_because"]) == ("unproven", "other_address")
     assert "email:ivan@work.example" not in await house.addresses()
 
 
@@ -285,3 +290,63 @@ async def test_the_first_automatic_letter_opens_a_case_that_nobody_waits_for(hou
     receipt = await arrives(house, "m1", automatic="list")
     case = await house.case(receipt.case_id)
     assert (case.state, case.waiting_since) == ("queued", None)
+
+
+async def test_a_sender_who_is_forged_joins_nobodys_case_by_what_he_refers_to(house: House) -> None:
+    first = await arrives(house, "m1", subject="Счёт")
+    answer = await answered(house, first.case_id)
+    forged = await arrives(house, "m2", subject="Re: Счёт", references=("m1", answer.key), trust="forged")
+    assert forged.customer_id == first.customer_id, "his history is shown, with the warning beside it"
+    assert forged.case_id != first.case_id
+    assert "forged_reference" in steps(await house.case(forged.case_id))
+    again = await arrives(house, "m3", subject="Re: Счёт", trust="forged")
+    assert again.case_id not in (first.case_id, forged.case_id)
+
+
+async def test_a_forged_sender_who_has_our_tag_joins_and_stays_forged(house: House) -> None:
+    first = await arrives(house, "m1")
+    for sender in ("ivan@example.com", "other@example.net"):
+        joined = await arrives(house, sender, thread=first.case_id, trust="forged", sender=sender)
+        assert joined.case_id == first.case_id
+        assert (await house.contact(sender)).trust == "forged"
+
+
+async def test_a_bounce_of_our_answer_says_nothing_of_who_sent_it(house: House) -> None:
+    first = await arrives(house, "m1")
+    answer = await answered(house, first.case_id)
+    report = DeliveryReport(key=answer.key, outcome="bounced", status="5.1.1")
+    daemon: dict[str, Any] = {
+        "sender": "MAILER-DAEMON@relay.example",
+        "automatic": "bounce",
+        "report": report,
+    }
+    assert (await arrives(house, "b1", **daemon)).case_id == first.case_id
+    assert (await house.contact("b1")).trust == ""
+
+
+WHO = st.sampled_from(["ivan@example.com", "IVAN@Example.com", "eve@example.net", "anna@example.org"])
+TRUSTS = st.sampled_from(["", "proven", "unproven", "forged"])
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.tuples(WHO, TRUSTS, st.sets(st.integers(0, 9), max_size=3), st.booleans()), max_size=9))
+async def test_whatever_letters_refer_to_no_stranger_and_no_forger_is_in_somebodys_case(
+    tmp_path_factory: pytest.TempPathFactory, letters: list[tuple[str, str, set[int], bool]]
+) -> None:
+    async with open_house(tmp_path_factory.mktemp("threads"), batch=3) as house:
+        arrivals = [
+            an_arrival(
+                f"m{number}",
+                sender=who,
+                trust=trust,
+                subject="Re: Счёт" if answers else "Счёт",
+                references=tuple(f"m{one}" for one in sorted(refers) if one < number),
+            )
+            for number, (who, trust, refers, answers) in enumerate(letters)
+        ]
+        await asyncio.gather(*(house.intake.accept(arrival) for arrival in arrivals))
+        whose = await house.addresses()
+        for contact in await house.contacts():
+            assert contact.customer_id == whose[normalise(contact.sender)]
+            assert contact.number == 1 or contact.trust != "forged"
+        await check_cases(house)

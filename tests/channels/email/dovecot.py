@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -132,11 +132,13 @@ class Dovecot:
     def stop(self) -> None:
         if self._process:
             self._process.terminate()
-            try:
+            with suppress(
+                subprocess.TimeoutExpired
+            ):  # it waits for its children as long as they wait for peers
                 self._process.wait(1.5)
-            except subprocess.TimeoutExpired:  # it waits for its children as long as they wait for peers
+            with suppress(ProcessLookupError):  # children that outlive it would serve their peers on
                 os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait(20)
+            self._process.wait(20)
             self._process = None
 
 

@@ -31,22 +31,22 @@ LOOKED_AT = 20
 class AgentTyping:
     """Listens to who types where; a colleague who looks on is no news to the customer."""
 
-    def __init__(self, lines: Mapping[int, Line], store: Store, live: Live, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, lines: Mapping[int, Line], store: Store, live: Live) -> None:
         self._lines = lines
         self._store = store
         self._live = live
-        self._tasks = tasks
         self._under_way: set[str] = set()
 
     async def keep(self) -> None:
-        """Keep watch for ever."""
-        while True:
-            async with self._live.subscribe(wants=_is_typing) as events:
-                async for event in events:
-                    if event.case_id not in self._under_way:
-                        self._under_way.add(event.case_id)
-                        telling = self._tell(event.case_id, event.employee_id)
-                        self._tasks.create_task(telling, name="telegram: typing")
+        """Keep watch for ever. What is being shown ends with it."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                async with self._live.subscribe(wants=_is_typing) as events:
+                    async for event in events:
+                        if event.case_id not in self._under_way:
+                            self._under_way.add(event.case_id)
+                            telling = self._tell(event.case_id, event.employee_id)
+                            tasks.create_task(telling, name="telegram: typing")
 
     async def _tell(self, case_id: str, employee_id: str) -> None:
         try:

@@ -10,6 +10,9 @@ from telegram.error import TelegramError
 from channels.telegram.line import Line
 from crm.errors import DeliveryDelayed
 
+PATIENCE = 10.0
+"""Seconds after which a greeting would come too late."""
+
 log = logging.getLogger("onewindow.telegram")
 
 
@@ -27,7 +30,8 @@ class Greeter:
 
     async def _greet(self, chat: int) -> None:
         try:
-            await self._line.pace.turn(chat)
-            await self._line.bot.send_message(chat, self._line.settings.greeting)
-        except (TelegramError, DeliveryDelayed) as error:
+            async with asyncio.timeout(PATIENCE):
+                await self._line.pace.turn(chat)
+                await self._line.bot.send_message(chat, self._line.settings.greeting)
+        except (TelegramError, DeliveryDelayed, TimeoutError) as error:
             log.info("telegram %s: no greeting: %s", self._line.settings.name, type(error).__name__)

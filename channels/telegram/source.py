@@ -67,15 +67,9 @@ class TelegramSource:
     async def listening(self, accept: Accept) -> AsyncIterator[None]:
         stopping = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            work, aside = (
-                [],
-                [
-                    tasks.create_task(
-                        AgentTyping(self._lines, self._store, self._live, tasks).keep(),
-                        name="telegram: typing",
-                    )
-                ],
-            )
+            showing = AgentTyping(self._lines, self._store, self._live).keep()
+            aside = [tasks.create_task(showing, name="telegram: typing")]
+            work = []
             for bot, line in self._lines.items():
                 taker = self._taker(line, accept, tasks)
                 late = taker.late.fetch_forever(accept)

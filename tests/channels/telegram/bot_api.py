@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 from aiohttp import ClientSession, web
@@ -269,5 +270,5 @@ async def call_webhook(url: str, update: dict[str, Any] | bytes, secret: str) ->
     """Call as Telegram does; the status and what was said."""
     raw = update if isinstance(update, bytes) else json.dumps(update).encode()
     headers = {"X-Telegram-Bot-Api-Secret-Token": secret, "Content-Type": "application/json"}
-    async with ClientSession() as client, client.post(url, data=raw, headers=headers) as response:
+    async with ClientSession() as client, client.post(url, data=BytesIO(raw), headers=headers) as response:
         return response.status, await response.text()

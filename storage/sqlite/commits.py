@@ -72,7 +72,8 @@ class CommitQueue:
         self._just_kept_up = False
         self._resting = False  # upkeep failed a moment ago
         self._after_large = False
-        self._due = False  # all upkeep is to be done now
+        self._settling = False  # all upkeep is to be done now
+        self._post_due = self._index_due = False  # that of what there was at some moment is to be done
         self._timer: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -96,6 +97,11 @@ class CommitQueue:
             self._loop.call_soon(self._next)
         return commit.landed
 
+    @property
+    def postings(self) -> int:
+        """How often records were brought into the tables."""
+        return self._writer.postings
+
     def never_wrote(self, table: Table[R]) -> bool:
         """Whether the table has never had a record."""
         return self._writer.never_wrote(table.name)
@@ -113,7 +119,7 @@ class CommitQueue:
         elif waiting:
             self._hand_over()
         else:
-            self._due = False
+            self._settling = self._post_due = self._index_due = False
             self._idle.set()
             if self._writer.unposted or self._writer.unindexed:
                 self._later()
@@ -122,9 +128,10 @@ class CommitQueue:
         """What is next of all that was put off, if there is enough of it or its time has come."""
         if self._resting:
             return None
-        if self._writer.unposted and (self._due or self._closed or self._must_post()):
+        if self._writer.unposted and (self._post_due or self._settling or self._closed or self._must_post()):
             return self._writer.post
-        if self._writer.unindexed >= (1 if self._due else INDEXED_AT_ONCE) and not self._closed:
+        enough = 1 if self._index_due or self._settling else INDEXED_AT_ONCE
+        if self._writer.unindexed >= enough and not self._closed:
             return self._writer.index_words
         return None
 
@@ -206,19 +213,22 @@ class CommitQueue:
     def _is_due(self) -> None:
         self._timer = None
         self._resting = False
-        self._due = True
+        self._post_due = self._index_due = True
         self._next()
 
     def _kept_up(self, failure: Exception | None) -> None:
         """Upkeep that failed is tried again: questions are answered from what there is meanwhile."""
         if failure is not None:
             log.error("upkeep of the store failed", exc_info=failure)
-            self._due, self._resting = False, True
+            self._settling, self._resting = False, True
             self._later()
+        # Commits go on meanwhile: what they bring waits for the next time.
+        self._post_due = self._post_due and self._writer.unposted
+        self._index_due = self._index_due and self._writer.unindexed > 0
 
     async def settle(self) -> None:
         """Finish what is put off while commits come: afterwards tables and search index have every record."""
-        self._due, self._resting = True, False
+        self._settling, self._resting = True, False
         self._idle.clear()
         self._next()
         await self._idle.wait()

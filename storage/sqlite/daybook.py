@@ -12,7 +12,6 @@ import sqlite3
 from asyncio import Future
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -24,18 +23,32 @@ Key = tuple[str, str]
 """Which record: its table's name and its id."""
 
 
-class Change(NamedTuple):
-    """One record as it is to be stored."""
+class Change:
+    """One record as it is to be stored: `replaces` is the version it replaces, 0 for a new one.
 
-    table: Table[Record]
-    record: Record
-    body: bytes
-    replaces: int  # the version it replaces; 0: it is new
-    before: Record | None = None  # that version, where it is known
+    `before` is the version replaced, where it is known. `absent_at` tells of a new one that its id was not
+    in the table when so many postings had been made.
+    """
 
-    @property
-    def key(self) -> Key:
-        return self.table.name, self.record.id
+    __slots__ = ("absent_at", "before", "body", "key", "record", "replaces", "table")
+
+    def __init__(
+        self,
+        table: Table[Record],
+        record: Record,
+        body: bytes,
+        replaces: int,
+        *,
+        before: Record | None = None,
+        absent_at: int = -1,
+    ) -> None:
+        self.table = table
+        self.record = record
+        self.body = body
+        self.replaces = replaces
+        self.before = before
+        self.absent_at = absent_at
+        self.key: Key = (table.name, record.id)
 
 
 class Entry:
@@ -107,7 +120,7 @@ def _merged(earlier: Change | None, change: Change) -> Change:
     """Both as one: what the earlier one found in the tables, and the record as the later one leaves it."""
     if earlier is None:
         return change
-    return change._replace(replaces=earlier.replaces, before=earlier.before)
+    return Change(change.table, change.record, change.body, earlier.replaces, before=earlier.before)
 
 
 class _Written(msgspec.Struct, array_like=True):

@@ -31,6 +31,9 @@ R = TypeVar("R", bound=Record)
 SHORT_LIST = 200
 """Records that a read on the event loop may bring: decoding more would hold it up."""
 
+MOST_ABSENT = 10_000
+"""Ids remembered for not being there."""
+
 
 class SqliteStore:
     """Implements `crm.store.Store`."""
@@ -47,6 +50,12 @@ class SqliteStore:
         self._reader = reader
         self._commits = commits
         self._cache = cache
+        self._absent: dict[tuple[str, str], int] = {}  # ids not found, and after how many postings
+
+    @property
+    def postings(self) -> int:
+        """How often what stood in the daybook was brought into the tables."""
+        return self._commits.postings
 
     def _table(self, collection: Collection[R]) -> Table[R]:
         return cast("Table[R]", self._tables[collection.name])
@@ -64,10 +73,11 @@ class SqliteStore:
 
     async def get_many(self, collection: Collection[R], ids: Iterable[str]) -> dict[str, R]:
         table = self._table(collection)
+        unposted = self._unposted.by_id(table)
         found: dict[str, R] = {}
         missing: list[str] = []
         for wanted in dict.fromkeys(ids):
-            record = self._at_hand(table, wanted)
+            record = unposted.get(wanted) or self._cache.get(table, wanted)
             if record is None:
                 missing.append(wanted)
             else:
@@ -85,14 +95,23 @@ class SqliteStore:
             places = 1 << (len(some) - 1).bit_length()  # few different statements; nothing has NULL for an id
             values = [*some, *[None] * (places - len(some))]
             sql = table.fetch_sql(places)
+            postings = self._commits.postings
             rows = self._reader.at_once(sql, values) if len(ids) <= SHORT_LIST else None
-            read = (
-                await self._read_elsewhere(table, sql, values)
-                if rows is None
-                else [self._record(table, *row) for row in rows]
-            )
+            if rows is None:
+                read = await self._read_elsewhere(table, sql, values)
+            else:
+                read = [self._record(table, *row) for row in rows]
             found.update((record.id, record) for record in read)
+            if rows is not None and len(found) < len(ids):
+                self._remember_absent(table, [one for one in some if one not in found], postings)
         return found
+
+    def _remember_absent(self, table: Table[R], ids: list[str], postings: int) -> None:
+        """What was not found is most likely to be inserted next: the writer need not look for it again."""
+        if len(self._absent) > MOST_ABSENT:
+            self._absent.clear()
+        for one in ids:
+            self._absent[table.name, one] = postings
 
     async def find(
         self,
@@ -151,10 +170,13 @@ class SqliteStore:
         return await self._reader.elsewhere(look)
 
     async def commit(self, writes: Sequence[Write], blobs: Mapping[str, bytes] | None = None) -> None:
-        changes = [
-            await self._replacement(write) if isinstance(write, Replace) else self._insertion(write)
-            for write in writes
-        ]
+        changes = []
+        for write in writes:
+            if isinstance(write, Insert):
+                changes.append(self._insertion(write))
+            else:
+                known = self._at_hand(self._table(write.collection), write.record.id)
+                changes.append(self._replacement(write, known or await self._stored(write)))
         if changes or blobs:
             await self._commits.submit(changes, blobs or {})
 
@@ -177,16 +199,20 @@ class SqliteStore:
         if record.version != 1:
             raise ValueError(f"a new {table.name} record has version {record.version}, not 1")
         table.check_numbers(record)
-        return Change(table, record, table.collection.encode(record), 0)
+        absent_at = self._absent.pop((table.name, record.id), -1)
+        return Change(table, record, table.collection.encode(record), 0, absent_at=absent_at)
 
-    async def _replacement(self, write: Replace[Any]) -> Change:
+    def _replacement(self, write: Replace[Any], known: Record | None) -> Change:
         """The changed record as it is to be stored."""
         table, record = self._table(write.collection), write.record
         stored = msgspec.structs.replace(record, version=record.version + 1)
         table.check_numbers(stored)
-        known = self._at_hand(table, record.id) or await self.get(write.collection, record.id)
         before = known if known is not None and known.version == record.version else None
-        return Change(table, stored, table.collection.encode(stored), record.version, before)
+        return Change(table, stored, table.collection.encode(stored), record.version, before=before)
+
+    async def _stored(self, write: Replace[Any]) -> Record | None:
+        found: Record | None = await self.get(write.collection, write.record.id)
+        return found
 
     async def _read_elsewhere(self, table: Table[R], sql: str, values: Sequence[Any]) -> list[R]:
         # Nothing read in a thread is remembered: something newer may have been committed meanwhile.

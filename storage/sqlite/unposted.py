@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from crm.record import Record
@@ -67,6 +67,11 @@ class Unposted:
         """The record, if it stands here."""
         some = self._tables.get(table.name)
         return None if some is None else cast("R | None", some.records.get(id))
+
+    def by_id(self, table: Table[R]) -> Mapping[str, R]:
+        """The table's records that stand here."""
+        some = self._tables.get(table.name)
+        return {} if some is None else cast("Mapping[str, R]", some.records)
 
     def of(self, table: Table[R]) -> list[R]:
         """The table's records that stand here, the latest first."""

@@ -36,6 +36,7 @@ class Writer:
         self._fresh: dict[str, list[Fresh]] = {name: [] for name in self._indexes}
         self._daybook = Daybook()
         self._daybook.add(left)
+        self.postings = 0  # how often the daybook was posted; read from the event loop as well
         self._durable = True  # whether a commit waits for the disk, as the connection stands
 
     def _last_number(self, table: Table[Record]) -> int:
@@ -125,6 +126,7 @@ class Writer:
             self._db.executemany("INSERT OR IGNORE INTO _blobs VALUES (?, ?)", book.blobs.items())
 
     def _all_written(self) -> None:
+        self.postings += 1
         self._daybook.clear()
         for name, fresh in self._fresh.items():
             if fresh:
@@ -138,7 +140,7 @@ class Writer:
             later = self._daybook.changes.get(change.key)
             if later is not None:
                 versions[change.key] = later.record.version
-            else:
+            elif change.absent_at != self.postings:
                 by_table.setdefault(change.table, []).append(change.record.id)
         for table, ids in by_table.items():
             for some in portions(ids, 64):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -110,6 +112,21 @@ async def test_few_records_are_posted_when_their_time_has_come(
     async with open_sqlite(path, EVERYTHING) as store:
         await store.commit([Insert(THINGS, Thing(id="1"))])
         await things_posted(path, 1)
+
+
+async def test_commits_without_end_are_posted_from_time_to_time_only(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commits, "UPKEEP_EVERY", 0.05)
+    async with open_sqlite(path, EVERYTHING) as store:
+
+        async def commit(name: str) -> None:
+            for number in range(100):
+                await store.commit([Insert(THINGS, Thing(id=f"{name}-{number}"))])
+
+        begun = time.monotonic()
+        await asyncio.gather(*(commit(str(n)) for n in range(10)))
+        assert store.postings <= (time.monotonic() - begun) / 0.05 + 1
 
 
 async def test_a_large_commit_goes_to_the_tables_and_takes_the_daybook_along(path: Path) -> None:

@@ -80,11 +80,12 @@ class _Stream:
         if events.reset:
             await self._write(_message("reset", events.seq))
         me, watched = self._visit.me, self._watched
-        async for event in events:
-            if event.kind == "presence" and event.employee_id == me.id:
-                self._adopt(event.data.get("status", ""))
-            if hears(me, watched, event):
-                await self._write(self._encode(event))
+        async for some in events.together():
+            for event in some:
+                if event.kind == "presence" and event.employee_id == me.id:
+                    self._adopt(event.data.get("status", ""))
+            if heard := [self._encode(event) for event in some if hears(me, watched, event)]:
+                await self._write(b"".join(heard))
         raise _Gone  # too far behind: it starts anew
 
     async def _beat(self, events: Subscription) -> None:

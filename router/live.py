@@ -83,6 +83,10 @@ class Subscription(Protocol):
 
     def __aiter__(self) -> AsyncIterator[Event]: ...
 
+    def together(self) -> AsyncIterator[list[Event]]:
+        """The same, those that are there at one moment at once."""
+        ...
+
 
 class Live(Protocol):
     """Shared by every process of an installation; the embedded one lives in this process."""

@@ -79,6 +79,18 @@ class _Subscription:
             if not events:
                 await self._sleep()
 
+    async def together(self) -> AsyncIterator[list[Event]]:
+        while True:
+            events = self._live.events_from(self._position)
+            if events is None:
+                self.reset = True
+                return
+            self._position += len(events)
+            if wanted := [event for event in events if self._wants(event)]:
+                yield wanted
+            if not events:
+                await self._sleep()
+
     async def _sleep(self) -> None:
         self._woken = asyncio.get_running_loop().create_future()
         self._live.sleeping.add(self)

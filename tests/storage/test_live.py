@@ -354,3 +354,16 @@ async def test_work_under_one_lease_is_done_by_one_at_a_time_and_goes_on_when_th
     await second_began.wait()
     second.cancel()
     await asyncio.wait([second])
+
+
+async def test_events_that_are_there_together_come_together(live: MemoryLive) -> None:
+    async with live.subscribe(wants=lambda event: event.case_id != "2") as events:
+        together = events.together()
+        await live.publish(numbered(1, 4))
+        assert [event.case_id for event in await anext(together)] == ["1", "3", "4"]
+        waiting = asyncio.ensure_future(anext(together))
+        await live.publish(numbered(5, 1))
+        assert [event.case_id for event in await waiting] == ["5"]
+        await live.publish(numbered(6, 2 * KEPT_EVENTS + 1))
+        assert await anext(together, None) is None
+        assert events.reset

@@ -54,7 +54,7 @@ class RouterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     accept_seconds: Count = 45
     absent_minutes: Count = 240
     queue: Count = 2000
-    batch: Count = 64  # contacts routed together at most
+    batch: Count = 256  # contacts routed together at most
     spacing_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 10  # between the beginnings of two batches
 
     def wrong(self) -> Iterator[Wrong]:

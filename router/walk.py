@@ -52,7 +52,7 @@ class Walk:
         is a fault of routing, to be answered by trying the contacts one by one.
         """
         plan = Plan(self._clock())
-        arrivals = [arrival._replace(contact=on_its_own(arrival.contact)) for arrival in arrivals]
+        arrivals = [_on_its_own(arrival) for arrival in arrivals]
         address_ids = [normalise(other_side(arrival.contact), region=self._region) for arrival in arrivals]
         known = await self._reader.read([arrival.contact for arrival in arrivals], address_ids)
         plan.know(known.addresses, known.cases)
@@ -225,6 +225,11 @@ def _address(plan: Plan, address: Address, address_id: str, customer_id: str) ->
         customer_id=customer_id,
         created_at=plan.at,
     )
+
+
+def _on_its_own(arrival: Arrival) -> Arrival:
+    contact = on_its_own(arrival.contact)
+    return arrival if contact is arrival.contact else arrival._replace(contact=contact)
 
 
 def _is_late(plan: Plan, known: Known, contact: Contact) -> bool:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector
+from aiohttp import ClientSession, ClientTimeout, ClientWebSocketResponse, CookieJar, TCPConnector
 
 from tests.bench.children import Child, child
+from tests.bench.guests import sign_in
 from tests.bench.mail import ratio
 
 VISITORS = 100
@@ -109,9 +110,43 @@ async def come(client: ClientSession, port: int, visitors: int, *, hello: bool) 
     return Crowd(sockets)
 
 
+class Agent:
+    """Somebody's open page at the other end: what is stored must reach it as well."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+
+    async def listen_to_relay(self, client: ClientSession, port: int) -> None:
+        async with client.ws_connect(f"http://127.0.0.1:{port}/agent/ws") as ws:
+            async for _ in ws:
+                self.heard += 1
+
+    async def listen_to_ours(self, client: ClientSession, port: int) -> None:
+        base = f"http://127.0.0.1:{port}"
+        await sign_in(client, base)
+        async with client.get(f"{base}/events?status=away", timeout=ClientTimeout()) as stream:
+            async for line in stream.content:
+                self.heard += line.startswith(b'data: {"kind":"contact"')
+
+    async def has_heard(self, count: int) -> None:
+        """Wait until it has heard as much as was said."""
+        async with asyncio.timeout(30):
+            while self.heard < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
 async def _main() -> dict[str, float]:
-    with child("chat-relay") as relay, child("our-chat") as ours:
-        async with ClientSession(connector=TCPConnector(limit=0)) as client:
+    with child("chat-relay") as relay, child("our-watched-chat") as ours:
+        jar = CookieJar(unsafe=True)
+        async with (
+            ClientSession(connector=TCPConnector(limit=0), cookie_jar=jar) as client,
+            asyncio.TaskGroup() as tasks,
+        ):
+            agents = Agent(), Agent()
+            listening = [
+                tasks.create_task(agents[0].listen_to_relay(client, relay.port), name="agent of the relay"),
+                tasks.create_task(agents[1].listen_to_ours(client, ours.port), name="agent of ours"),
+            ]
             bare = await come(client, relay.port, VISITORS, hello=False)
             crowd = await come(client, ours.port, VISITORS, hello=True)
             await bare.talk(relay, 0)
@@ -126,6 +161,11 @@ async def _main() -> dict[str, float]:
                 for turn in range(rate * 10, rate * 10 + STEADY_ROUNDS):
                     low = await bare.type(relay, turn, rate)
                     steady[rate].append((low, await crowd.type(ours, turn, rate)))
+            said = VISITORS * SAID_BY_EACH * (ROUNDS + 1) + sum(RATES) * STEADY_SECONDS * STEADY_ROUNDS
+            for agent in agents:
+                await agent.has_heard(said)
+            for task in listening:
+                task.cancel()
     told = {
         "bare relay with a durable row, all at once, µs CPU a message": median(floors),
         "ours, all at once, µs CPU a message": median(costs),

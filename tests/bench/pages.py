@@ -9,16 +9,14 @@ from statistics import median
 
 from aiohttp import ClientSession, CookieJar, TCPConnector
 
-from agent_ui.passwords import hash_password
 from crm.collections import CASES, DEPARTMENTS, EMPLOYEES
-from crm.employee import Department, Employee
-from crm.errors import OnewindowError
+from crm.employee import Department
 from crm.store import Insert
 from storage.sqlite import open_sqlite
 from tests.bench.chat import come
 from tests.bench.children import child
+from tests.bench.guests import sign_in, somebody
 
-PASSWORD = "a bench has no secrets"
 LOADS = 40
 CHATS = 2000
 
@@ -27,15 +25,8 @@ async def _prepare(large: Path) -> int:
     """Somebody who may sign in and sees the departments of the filled store; how many cases there are."""
     names = ("front-desk", "technical", "billing")
     async with open_sqlite(large) as store:
-        agent = Employee(
-            id="bench",
-            login="bench",
-            name="Анна",
-            department_ids=names,
-            password_hash=hash_password(PASSWORD),
-        )
         writes = [Insert(DEPARTMENTS, Department(id=name, names={"ru": name, "en": name})) for name in names]
-        await store.commit([*writes, Insert(EMPLOYEES, agent)])
+        await store.commit([*writes, Insert(EMPLOYEES, somebody(*names))])
         return sum(group.records for group in await store.aggregate(CASES))
 
 
@@ -52,17 +43,6 @@ async def _inbox(port: int) -> dict[str, float]:
                         raise RuntimeError(f"the inbox answered {response.status}")
                 times.append(time.perf_counter() - begun)
     return {f"inbox, first page of {view}, ms": median(times) * 1e3 for view, times in taken.items()}
-
-
-async def sign_in(client: ClientSession, base: str) -> None:
-    """As the sign-in page does it."""
-    async with client.get(f"{base}/login") as page:
-        text = await page.text()
-    token = text.partition('name="token" value="')[2].partition('"')[0]
-    form = {"login": "bench", "password": PASSWORD, "token": token}
-    async with client.post(f"{base}/login", data=form, headers={"Origin": base}) as response:
-        if response.status >= 400:
-            raise OnewindowError(f"signing in answered {response.status}")
 
 
 async def _chats(port: int, visitors: int) -> tuple[ClientSession, object]:

@@ -13,12 +13,17 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from queue import SimpleQueue
 
+import msgspec
 import uvloop
 from aiohttp import WSMsgType, web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from crm.collections import EMPLOYEES
+from crm.store import Insert
 from onewindow.serve import open_house
 from onewindow.settings import read_settings
+from storage.sqlite import open_sqlite
+from tests.bench.guests import somebody
 
 
 class _Sink:
@@ -41,21 +46,21 @@ class _Writer(threading.Thread):
     def __init__(self, path: str) -> None:
         super().__init__(daemon=True)
         self._path = path
-        self.rows: SimpleQueue[tuple[str, bytes, asyncio.Future[None]]] = SimpleQueue()
+        self.rows: SimpleQueue[tuple[bytes, asyncio.Future[None]]] = SimpleQueue()
 
     def run(self) -> None:
         store = sqlite3.connect(self._path)
         store.execute("pragma journal_mode=wal")
         store.execute("pragma synchronous=full")
-        store.execute("create table said (id text primary key, body blob)")
+        store.execute("create table said (n integer primary key, body blob)")
         while True:
             group = [self.rows.get()]
             while len(group) < 64 and not self.rows.empty():
                 group.append(self.rows.get())
             with store:
-                store.executemany("insert or ignore into said values (?, ?)", [row[:2] for row in group])
-            loop = group[0][2].get_loop()
-            loop.call_soon_threadsafe(_answer_all, [row[2] for row in group])
+                store.executemany("insert into said (body) values (?)", [row[:1] for row in group])
+            loop = group[0][1].get_loop()
+            loop.call_soon_threadsafe(_answer_all, [row[1] for row in group])
 
 
 def _answer_all(futures: list[asyncio.Future[None]]) -> None:
@@ -64,30 +69,62 @@ def _answer_all(futures: list[asyncio.Future[None]]) -> None:
             future.set_result(None)
 
 
+class _Said(msgspec.Struct, tag_field="type", tag="say"):
+    """What a visitor says."""
+
+    id: str
+    text: str
+
+
+class _Relay:
+    """Bare aiohttp: what a visitor says becomes one group-committed row, then he is told that it is
+    received, and it is passed on to whoever answers.
+    """
+
+    def __init__(self, writer: _Writer) -> None:
+        self._writer = writer
+        self._agents: set[web.WebSocketResponse] = set()
+        self._visitors = 0
+
+    async def visit(self, request: web.Request) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse(compress=False, decode_text=False)
+        await ws.prepare(request)
+        self._visitors += 1
+        visitor = f"visitor {self._visitors}"
+        read, write = msgspec.json.Decoder(_Said), msgspec.json.Encoder()
+        async for message in ws:
+            if message.type is not WSMsgType.TEXT:
+                break
+            said = read.decode(message.data)
+            stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._writer.rows.put((message.data, stored))
+            await stored
+            await ws.send_frame(write.encode({"type": "received", "id": said.id}), WSMsgType.TEXT)
+            passed = write.encode({"type": "message", "from": visitor, "id": said.id, "text": said.text})
+            for agent in self._agents:
+                await agent.send_frame(passed, WSMsgType.TEXT)
+        return ws
+
+    async def listen(self, request: web.Request) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse(compress=False)
+        await ws.prepare(request)
+        self._agents.add(ws)
+        async for _ in ws:
+            pass
+        self._agents.discard(ws)
+        return ws
+
+
 @asynccontextmanager
 async def chat_relay() -> AsyncIterator[int]:
-    """Bare aiohttp WebSocket: each message becomes one group-committed row, then it is acknowledged."""
+    """The least that a chat with somebody at its other end can do."""
     with tempfile.TemporaryDirectory() as directory:
         writer = _Writer(f"{directory}/relay.sqlite")
         writer.start()
-        count = 0
-
-        async def talk(request: web.Request) -> web.WebSocketResponse:
-            nonlocal count
-            ws = web.WebSocketResponse(compress=False)
-            await ws.prepare(request)
-            async for message in ws:
-                if message.type is not WSMsgType.TEXT:
-                    break
-                count += 1
-                stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-                writer.rows.put((str(count), message.data.encode(), stored))
-                await stored
-                await ws.send_str('{"type":"received"}')
-            return ws
-
+        relay = _Relay(writer)
         app = web.Application()
-        app.router.add_get("/chat/ws", talk)
+        app.router.add_get("/chat/ws", relay.visit)
+        app.router.add_get("/agent/ws", relay.listen)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -135,6 +172,17 @@ async def our_chat() -> AsyncIterator[int]:
 
 
 @asynccontextmanager
+async def our_watched_chat() -> AsyncIterator[int]:
+    """The same with somebody who may sign in and hears of every contact."""
+    with tempfile.TemporaryDirectory() as directory:
+        settings = read_settings(OURS, {}, home=Path(directory))
+        async with open_sqlite(Path(directory, "var", "onewindow.sqlite")) as store:
+            await store.commit([Insert(EMPLOYEES, somebody(role="supervisor"))])
+        async with open_house(settings) as addresses:
+            yield int(addresses.http.rpartition(":")[2])
+
+
+@asynccontextmanager
 async def our_web(home: str) -> AsyncIterator[int]:
     """The whole product on a store that is there already; the port is the web's."""
     async with open_house(read_settings(OURS, {}, home=Path(home).parent)) as addresses:
@@ -147,6 +195,7 @@ SERVERS: dict[str, Callable[..., AbstractAsyncContextManager[int]]] = {
     "our-mail": our_mail,
     "chat-relay": chat_relay,
     "our-chat": our_chat,
+    "our-watched-chat": our_watched_chat,
     "our-web": our_web,
 }
 

@@ -62,7 +62,7 @@ class MailboxSource:
     async def listening(self, accept: Accept) -> AsyncIterator[None]:
         bookmark = FolderBookmark(self._store, f"{self.name} at {self._settings.host}")
         hands = Hands(
-            self._settings, accept, self._letters, bookmark, self._door, self._clock, Counter[int]()
+            self._settings, accept, self._letters, bookmark, self._door, self._clock, Counter[int](), set()
         )
         async with asyncio.TaskGroup() as tasks:
             attending = tasks.create_task(

@@ -39,7 +39,11 @@ _DELIVERED = (b"delivered-to", b"x-original-to", b"envelope-to", b"x-envelope-to
 
 
 class Hands(NamedTuple):
-    """What taking works with, on whatever connection. `tries` counts by number: a letter may break lines."""
+    """What taking works with, on whatever connection. `tries` counts by number: a letter may break lines.
+
+    `undone` are letters that are stored while the server refused what is to be done with them, by the
+    UIDVALIDITY and number they have.
+    """
 
     settings: MailboxSettings
     accept: Accept
@@ -48,6 +52,7 @@ class Hands(NamedTuple):
     door: Door
     clock: Clock
     tries: Counter[int]
+    undone: set[tuple[int, int]]
 
 
 class Taking:
@@ -65,6 +70,7 @@ class Taking:
         """Take all that is there and was not taken. Raises `AgainLater` when what was read is not stored."""
         place = await self._hands.bookmark.read(self._folder.validity)
         self._refusal = ""
+        await self._see_to_the_undone()
         if place.missing:
             place = await self._take(place, place.missing)
         while numbers := await self._find(place.next):
@@ -196,10 +202,20 @@ class Taking:
             raise later
         return stored
 
+    async def _see_to_the_undone(self) -> None:
+        """Try again what the server refused, until it refuses again."""
+        validity = self._folder.validity
+        undone = sorted(number for life, number in self._hands.undone if life == validity)
+        for start in range(0, len(undone), TOGETHER):
+            await self._see_to(undone[start : start + TOGETHER])
+            if self._refusal:
+                return
+
     async def _see_to(self, numbers: Sequence[int]) -> None:
         """What the operator wants done with letters that are stored. One that is refused is no hindrance."""
         if not numbers:
             return
+        places = {(self._folder.validity, number) for number in numbers}
         try:
             match self._hands.settings.afterwards:
                 case "seen":
@@ -210,7 +226,9 @@ class Taking:
                     await self._line.delete(numbers)
                 case "leave":
                     return
+            self._hands.undone.difference_update(places)
         except Refused:
+            self._hands.undone.update(places)
             self._refusal = (
                 "letters are taken, but the server refuses what is to be done with them afterwards"
             )

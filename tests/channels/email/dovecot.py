@@ -191,6 +191,19 @@ class Box:
         numbers.write_text(f"3 V{validity + 1} N1\n")
         self.server.give(numbers)
 
+    @contextmanager
+    def closed(self, folder: str) -> Iterator[None]:
+        """The folder takes nothing meanwhile, as where a quota is used up."""
+        place = self._place / f".{folder}"
+        places = [place, *(place / name for name in ("new", "cur", "tmp"))]
+        for one in places:
+            one.chmod(0o500)
+        try:
+            yield
+        finally:
+            for one in places:
+                one.chmod(0o700)
+
     def count(self, folder: str = "INBOX", what: str = "ALL") -> int:
         with self.client() as client:
             if not client.folder_exists(folder):

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -240,13 +241,40 @@ async def test_nothing_is_done_to_a_letter_before_it_is_stored(
 
 
 async def test_only_what_we_took_is_ever_expunged(box: Box, store: Store) -> None:
-    box.put(a_letter("one"), a_letter("two"))
-    with box.client("INBOX") as other:
-        other.delete_messages(other.search()[:1])  # marked by somebody, who may think better of it
+    with box.client() as other:  # marked by somebody, who may think better of it
+        other.append("INBOX", a_letter("old"), [b"\\Deleted"], datetime(2020, 1, 1, tzinfo=UTC))
+    box.put(a_letter("one"))
     shelf = Counting()
-    async with watching(box, store, shelf.accept, afterwards="delete", since="2999-01-01"):
-        await asyncio.sleep(0)
-    assert box.count() == 2
+    async with watching(box, store, shelf.accept, afterwards="delete", since=date(2021, 1, 1)):
+        await until(shelf.keys, ["one"])
+        await until(lambda: asyncio.to_thread(box.count), 1)
+        box.put(a_letter("two"))
+        await until(shelf.keys, ["one", "two"])
+        await until(lambda: asyncio.to_thread(box.count), 1)
+    assert box.count(what="DELETED") == 1
+    assert shelf.offered.keys() == {"one@example.org", "two@example.org"}
+
+
+async def test_a_move_that_is_refused_is_shown_and_tried_again(box: Box, store: Store) -> None:
+    shelf = Counting()
+    settings: dict[str, Any] = {"afterwards": "move", "move_to": "Taken", "idle_seconds": 1}
+    async with watching(box, store, shelf.accept, **settings) as sign:
+        await until(lambda: _is(sign.lags[-1:] == [0.0]), True)
+        with box.closed("Taken"):
+            box.put(a_letter("one"))
+            await until(shelf.keys, ["one"])
+            await until(lambda: _is(sign.state == "down"), True)
+            box.put(a_letter("two"))
+            await until(shelf.keys, ["one", "two"])
+            await until(lambda: _is(len(sign.problems) >= 2 and sign.state == "down"), True)
+            assert await asyncio.to_thread(box.count) == 2
+        await until(lambda: asyncio.to_thread(box.count), 0)
+        await until(lambda: _is(sign.state == "up"), True)
+    assert set(sign.problems) == {
+        "letters are taken, but the server refuses what is to be done with them afterwards"
+    }
+    assert box.count("Taken") == 2
+    assert set(shelf.offered.values()) == {1}
 
 
 async def test_of_a_letter_that_is_too_large_the_headers_are_kept_and_the_next_comes(
@@ -342,17 +370,20 @@ async def test_without_starttls_no_password_leaves_in_the_clear(store: Store) ->
         assert "Login" not in (server.home / "dovecot.log").read_text()
 
 
-async def test_of_two_processes_one_reads_and_the_other_follows_when_it_is_gone(
-    box: Box, store: Store
-) -> None:
+async def test_of_two_readers_one_reads_and_the_other_follows_when_it_is_gone(box: Box, store: Store) -> None:
     live, first, second = MemoryLive(), Counting(), Counting()
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(watching(box, store, second.accept, live))
-        async with watching(box, store, first.accept, live):
-            box.put(a_letter("one"))
-            await until(lambda: _is(first.offered.total() + second.offered.total() == 1), True)
-            reader = first if first.offered else second
-            assert reader.offered == {"one@example.org": 1}
+    async with AsyncExitStack() as reading:
+        await reading.enter_async_context(watching(box, store, first.accept, live))
+        box.put(a_letter("one"))
+        await until(first.keys, ["one"])
+        async with watching(box, store, second.accept, live) as waiting:
+            box.put(a_letter("two"))
+            await until(first.keys, ["one", "two"])
+            assert (waiting.state, second.offered.total()) == ("", 0)
+            await reading.aclose()
+            box.put(a_letter("three"))
+            await until(second.keys, ["three"])
+    assert set((first.offered + second.offered).values()) == {1}
 
 
 async def test_several_folders_are_read_beside_each_other(box: Box, store: Store) -> None:

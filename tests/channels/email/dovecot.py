@@ -191,6 +191,10 @@ class Box:
         numbers.write_text(f"3 V{validity + 1} N1\n")
         self.server.give(numbers)
 
+    def files(self) -> int:
+        """Letters in the inbox, as the disk has them: asking the server takes too long for a race."""
+        return sum(len(list((self._place / name).iterdir())) for name in ("new", "cur"))
+
     @contextmanager
     def closed(self, folder: str) -> Iterator[None]:
         """The folder takes nothing meanwhile, as where a quota is used up."""

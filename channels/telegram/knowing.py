@@ -12,6 +12,7 @@ from crm.collections import ADDRESSES, CONTACTS, CUSTOMERS
 from crm.contact import Address, Contact, contact_id
 from crm.record import Clock
 from crm.store import Order, Store, equals
+from router.amending import lacks_original
 
 LOOKED_AT = 100
 """The latest contacts of a customer among which the answer of ours is looked for that he replies to."""
@@ -38,6 +39,8 @@ class Knowing:
             return Ignored("group_talk")
         if draft.album and contact.amending == "replace":
             draft = await self._changed_album(draft)
+        elif draft.beside and not contact.amending:
+            draft = await self._another_caption(draft, draft.beside)
         if contact.references and draft.answers_us:
             draft = await self._answering(draft)
         return draft
@@ -80,6 +83,13 @@ class Knowing:
             draft.contact, text=draft.contact.text or stored.text, fields=stored.fields | draft.contact.fields
         )
         return draft._replace(contact=contact, kept=tuple(kept))
+
+    async def _another_caption(self, draft: Draft, beside: Contact) -> Draft:
+        """Two parts of an album have words: the first that came is the contact, the other adds its own."""
+        stored = await self._stored(draft.album)
+        if stored is None or lacks_original(stored) or stored.fingerprint == draft.contact.fingerprint:
+            return draft
+        return draft._replace(contact=beside)
 
     async def _answering(self, draft: Draft) -> Draft:
         """He replies to what we wrote: Telegram names its own number, and our answer has a key of ours."""

@@ -37,6 +37,7 @@ class Draft(NamedTuple):
     answers_us: bool = False  # he replies to a message of ours
     kept: tuple[Attachment, ...] = ()  # files that it has besides those to be fetched
     album: str = ""  # the key of the album that it is a part of
+    beside: Contact | None = None  # what it is where another part of its album has words already
 
 
 class Ignored(NamedTuple):
@@ -127,8 +128,10 @@ def _read_message(message: Message, bot: BotName, raw: bytes, received_at: datet
         fields=_about(message, sender, group=group, kind=kind),
     )
     album = album_key(place, message.media_group_id) if message.media_group_id else ""
+    beside = None
     if album:
-        contact = _part_of(album, contact, message.message_id)
+        beside = msgspec.structs.replace(contact, amends=album, amending="add", revision=message.message_id)
+        contact = _with_the_words(album, contact) if contact.text else beside
     answered = message.reply_to_message
     return Draft(
         contact,
@@ -137,15 +140,13 @@ def _read_message(message: Message, bot: BotName, raw: bytes, received_at: datet
         start=start,
         addressed=addressed,
         album=album,
+        beside=beside,
         answers_us=bool(answered and answered.sender and answered.sender.id == bot.id),
     )
 
 
-def _part_of(album: str, part: Contact, number: int) -> Contact:
-    """The part with the words is the contact itself; another one adds to it."""
-    if not part.text:
-        return msgspec.structs.replace(part, amends=album, amending="add", revision=number)
-    # Two parts with words, which is rare, are told apart by their words and become two contacts.
+def _with_the_words(album: str, part: Contact) -> Contact:
+    """The part with the words is the contact itself. Two of them are told apart by their words."""
     said = blob_id(part.text.encode("utf-8", "replace"))
     return msgspec.structs.replace(part, id=contact_id(CHANNEL, album), key=album, fingerprint=said)
 

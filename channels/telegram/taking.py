@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -51,6 +52,7 @@ class Taker:
     late: LateFiles
     ignored: Counter[str] = field(default_factory=Counter)
     broke: Counter[str] = field(default_factory=Counter)
+    albums: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     async def take(self, raws: Sequence[bytes]) -> list[bool]:
         """Whether each is dealt with for good; the others must come again.
@@ -110,6 +112,13 @@ class Taker:
             settled[place] = done
 
     async def _store(self, draft: Draft) -> bool:
+        if not draft.album:
+            return await self._store_one(draft)
+        # A webhook brings the parts at once, and what one of them is depends on what is stored of the others.
+        async with self.albums.setdefault(draft.album, asyncio.Lock()):
+            return await self._store_one(draft)
+
+    async def _store_one(self, draft: Draft) -> bool:
         known = await self.knowing.complete(draft)
         if isinstance(known, Ignored):
             self._count(known.kind)

@@ -69,6 +69,36 @@ async def test_a_signature_of_the_senders_domain_proves_him() -> None:
         assert (contact.trust, contact.fields["trust_because"]) == ("proven", "signature")
 
 
+RFC_8463 = b"""DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;
+ d=football.example.com; i=@football.example.com;
+ q=dns/txt; s=brisbane; t=1528637909; h=from : to :
+ subject : date : message-id : from : subject : date;
+ bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;
+ b=/gCrinpcQOoIfuHNQIbq4pgh9kyIK3AQUdt9OdqQehSwhEIug4D11Bus
+ Fa3bT3FY5OsU7ZbnKELq+eXdp1Q1Dw==
+From: Joe SixPack <joe@football.example.com>
+To: Suzie Q <suzie@shopping.example.net>
+Subject: Is dinner ready?
+Date: Fri, 11 Jul 2003 21:00:37 -0700 (PDT)
+Message-ID: <20030712040037.46341.5F8J@football.example.com>
+
+Hi.
+
+We lost the game.  Are you hungry yet?
+
+Joe.
+""".replace(b"\n", b"\r\n")
+"""The example of RFC 8463, appendix A.3, by its newer kind of key alone."""
+
+
+def test_keys_of_the_newer_kind_prove_as_well() -> None:
+    key = b"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+    txt = records(**{"brisbane._domainkey.football.example.com.": key})
+    assert check_signatures(RFC_8463, "football.example.com", txt) == "valid"
+    changed = RFC_8463.replace(b"dinner", b"supper")
+    assert check_signatures(changed, "football.example.com", txt) == "broken"
+
+
 @pytest.mark.parametrize(
     ("raw", "because"),
     [

@@ -20,8 +20,8 @@ from crm.errors import QueueFull
 from crm.record import new_id, now
 from crm.store import Insert
 from router.dead_letters import replay
-from tests.channels.telegram.bot_api import HELP, SHOP, Mood
-from tests.channels.telegram.house import House, a_house
+from tests.channels.telegram.bot_api import HELP, SHOP, Mood, call_webhook
+from tests.channels.telegram.house import House, a_house, secret_of
 from tests.channels.telegram.updates import (
     ANNA,
     GROUP,
@@ -125,6 +125,33 @@ async def test_an_album_is_one_contact_however_its_parts_come(
             "photo-62.jpg",
             "photo-63.jpg",
         ]
+
+
+@pytest.mark.parametrize("way", ["together", "apart", "webhook"])
+async def test_an_album_with_two_captions_is_one_contact_with_both(tmp_path: Path, way: str) -> None:
+    first, second = (
+        an_update(a_message(number, media_group_id="9001", photo=a_photo(f"file{number}"), caption=words))
+        for number, words in ((61, "The meter"), (62, "The bill"))
+    )
+    async with a_house(tmp_path, {"receive": "webhook"} if way == "webhook" else {}) as house:
+        house.api.files |= {f"file{number}": b"picture %d" % number for number in (61, 62)}
+        for _ in range(2):  # Telegram repeats it all
+            if way == "together":
+                await told(house, first, second)
+            elif way == "apart":
+                await told(house, first)
+                await told(house, second)
+            else:
+                url = f"{house.url}/telegram/shop"
+                answers = await asyncio.gather(
+                    *(call_webhook(url, part, secret_of()) for part in (first, second))
+                )
+                assert [status for status, _ in answers] == [200, 200]
+        contact = await house.contact()
+        assert sorted(contact.text.splitlines()) == ["The bill", "The meter"]
+        if way != "webhook":
+            assert contact.text == "The meter\nThe bill"
+        assert sorted(file.name for file in contact.attachments) == ["photo-61.jpg", "photo-62.jpg"]
 
 
 async def test_an_edit_of_the_words_of_an_album_keeps_its_pictures(tmp_path: Path) -> None:

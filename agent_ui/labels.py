@@ -120,6 +120,14 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "several_authors": mark("The letter names more than one sender."),
         "": mark("Nobody vouches for it that the sender is who he says."),
     },
+    "problem": {
+        "the customer has blocked our bot": mark("the customer has blocked our bot"),
+        "the customer never wrote to our bot: a bot may not begin a talk": mark(
+            "the customer never wrote to our bot: a bot may not begin a talk"
+        ),
+        "there is no such chat any more": mark("there is no such chat any more"),
+        "a file is larger than Telegram takes (50 MB)": mark("a file is larger than Telegram takes (50 MB)"),
+    },
     "segment": {
         "resident": mark("Resident"),
         "business": mark("Business"),

@@ -18,7 +18,7 @@ from channels.email.headers import split_head
 from channels.email.imap import WINDOW, Folder, Lost, MailboxLine, Refused, Waiting
 from channels.email.letters import Envelope, LetterReader, tell_fault
 from channels.email.settings import MailboxSettings
-from crm.contact import Arrival, Receipt
+from crm.contact import Arrival, Contact, Receipt
 from crm.errors import AgainLater
 from crm.record import Clock
 
@@ -179,7 +179,7 @@ class Taking:
         contact = msgspec.structs.replace(
             arrival.contact, fingerprint="", fields={**arrival.contact.fields, **fields}
         )
-        return Arrival(contact, arrival.blobs)
+        return Arrival(_without_signature(contact), arrival.blobs)
 
     async def _store(self, arrivals: Mapping[int, Arrival]) -> set[int]:
         """The numbers of those that are stored. Raises `AgainLater` where intake asks for patience."""
@@ -251,6 +251,14 @@ class Taking:
     def _tell_lag(self, there: Iterable[Waiting]) -> None:
         now = self._hands.clock()
         self._hands.door.lag(max(((now - self._came(one)).total_seconds() for one in there), default=0.0))
+
+
+def _without_signature(contact: Contact) -> Contact:
+    """Of headers alone a signature cannot hold, which says nothing of the letter: nobody looked at it."""
+    if contact.fields.get("trust_because") != "signature_broken":
+        return contact
+    fields = {name: value for name, value in contact.fields.items() if name != "trust_because"}
+    return msgspec.structs.replace(contact, trust="", fields=fields)
 
 
 def left_envelope(raw: bytes) -> Envelope:

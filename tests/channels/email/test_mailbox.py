@@ -17,6 +17,7 @@ from channels.email import mailbox as mailbox_module
 from channels.email.letters import LetterReader
 from channels.email.mailbox import MailboxSource
 from channels.email.settings import MailboxSettings
+from channels.email.trust import SenderTrust
 from crm.contact import Arrival, Receipt
 from crm.errors import QueueFull
 from crm.store import Store
@@ -80,7 +81,13 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def watching(
-    box: Box, store: Store, accept: Accept, live: MemoryLive | None = None, **settings: Any
+    box: Box,
+    store: Store,
+    accept: Accept,
+    live: MemoryLive | None = None,
+    *,
+    letters: LetterReader | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Sign]:
     given = {
         "user": box.user,
@@ -94,7 +101,7 @@ async def watching(
     source = MailboxSource(
         MailboxSettings(**given),
         given.get("folders", ("INBOX",))[0],
-        letters=LetterReader(TOKEN),
+        letters=letters or LetterReader(TOKEN),
         store=store,
         run_alone=(live or MemoryLive()).run_alone,
         door=sign,
@@ -289,6 +296,20 @@ async def test_of_a_letter_that_is_too_large_the_headers_are_kept_and_the_next_c
     assert (huge.subject, huge.sender.value, huge.text) == ("No internet", "ivan@example.org", "")
     assert huge.fields["left_out"] == "too_large"
     assert int(huge.fields["size"]) > 300_000
+
+
+async def test_the_signature_of_a_letter_that_is_too_large_is_not_called_broken(
+    box: Box, store: Store
+) -> None:
+    signature = b"DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=k1; h=from; bh=AAAA; b=AAAA\r\n"
+    letters = LetterReader(TOKEN, SenderTrust(txt=lambda _: None))
+    shelf = Counting()
+    box.put(signature + a_letter("huge", "y" * 300_000), signature + a_letter("small"))
+    async with watching(box, store, shelf.accept, letters=letters, size_limit=100_000):
+        await until(shelf.keys, ["huge", "small"])
+    huge, small = (arrival.contact for arrival in shelf.arrivals)
+    assert (huge.trust, huge.fields["left_out"], "trust_because" in huge.fields) == ("", "too_large", False)
+    assert (small.trust, small.fields["trust_because"]) == ("unproven", "signature_broken")
 
 
 async def test_a_letter_the_server_cannot_give_is_told_of_and_stops_nobody(box: Box, store: Store) -> None:

@@ -163,8 +163,15 @@ async def _fax(given: Given, channels: Channels, house: AsyncExitStack) -> None:
         return
     zone = read_zone(settings.time_zone)
     door = given.doors.door("fax", "fax")
-    fax = FaxSource(settings, home=fax_directory(given.settings), door=door, zone=zone)
+    fax = FaxSource(
+        settings,
+        home=fax_directory(given.settings),
+        door=door,
+        zone=zone,
+        run_alone=given.core.live.run_alone,
+    )
     channels.listen(fax)
+    given.core.intake.reads_again("fax", fax.read_again)
     channels.sort_mail.append(fax.sorting)
     channels.tell_of_fate.append(fax)
     if settings.server:

@@ -6,10 +6,14 @@ import asyncio
 import os
 import re
 import shutil
+import time
 from asyncio.subprocess import DEVNULL, PIPE
 
 LONGEST = 20_000
 """Characters of one page that are kept; a page set in small print has 8,000."""
+
+PAGE_SECONDS = 120.0
+"""That one page may be read for, when nobody waits for it any more."""
 
 _SPACES = re.compile(r"[ \t\x0b\x0c]+")
 _EMPTY_LINES = re.compile(r"\n{3,}")
@@ -18,6 +22,21 @@ _EMPTY_LINES = re.compile(r"\n{3,}")
 def find_tesseract() -> str:
     """Where the program is; empty where it is not installed."""
     return shutil.which("tesseract") or ""
+
+
+async def read_pages(pages: list[bytes], *, program: str, languages: str, seconds: float) -> tuple[str, int]:
+    """The words of as many pages as can be read in that time, and how many those are."""
+    until = time.monotonic() + seconds
+    found: list[str] = []
+    for page in pages:
+        left = min(until - time.monotonic(), PAGE_SECONDS)
+        if left <= 0:
+            break
+        words = await read_words(page, program=program, languages=languages, seconds=left)
+        if words is None and time.monotonic() >= until:
+            break
+        found.append(words or "")
+    return "\n\n".join(filter(None, found)), len(found)
 
 
 async def read_words(png: bytes, *, program: str, languages: str, seconds: float) -> str | None:

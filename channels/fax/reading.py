@@ -122,9 +122,12 @@ def with_words(contact: Contact, words: str) -> Contact:
     return msgspec.structs.replace(contact, text=text, fields={**contact.fields, "words": "read"})
 
 
-def more_words(contact: Contact, words: str) -> Contact:
-    """What is added to a fax that was routed before all of its words were read."""
-    key = f"{contact.key}-words"
+def more_words(contact: Contact, key: str, words: str) -> Contact:
+    """What is added to a fax that was routed before all of its words were read.
+
+    `key` is the one it was stored under: HylaFAX counts its files anew one day.
+    """
+    original, key = key, f"{key}-words"
     return Contact(
         id=contact_id("fax", key),
         channel="fax",
@@ -132,7 +135,7 @@ def more_words(contact: Contact, words: str) -> Contact:
         received_at=contact.received_at,
         sender=contact.sender,
         text=words,
-        amends=contact.key,
+        amends=original,
         amending="add",
         revision=1,
         fields={"words": "read"},

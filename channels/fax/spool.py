@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -17,24 +16,14 @@ from channels.fax.hylafax import BadLine, LogLine, file_key, read_job, read_log_
 from channels.fax.reading import Reception, of_line, read_fax
 from channels.fax.settings import FaxSettings
 from channels.fax.tray import Tray, write_durably
+from channels.fax.xferlog import Place, read_log
 from crm.contact import DeliveryReport
 from crm.record import Clock
+from router.intake import fault
 
-log = logging.getLogger(__name__)
-
-MOST_BYTES = 1 << 20
-"""Of the log, in one look."""
 LARGEST_FAX = 64 * 1024 * 1024
 _LIVE = timedelta(minutes=2)
 """A line this young is told of as it happens: its own clock knows minutes only."""
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the log was read: the file by its inode, the byte in it, and what is too old to be ours."""
-
-    since: datetime
-    inode: int = 0
-    offset: int = 0
 
 
 class Report(NamedTuple):
@@ -44,14 +33,33 @@ class Report(NamedTuple):
     report: DeliveryReport
 
 
+class Taken(NamedTuple):
+    """A fax that lies in the tray, by its contact's id; not new: it was there before."""
+
+    contact_id: str
+    new: bool
+
+
+class Closed(ValueError):
+    """A file in recvq that is there and cannot be read: its mode, or its disk."""
+
+
+class BadRecord(NamedTuple):
+    """A line of the log that nothing could be made of, and why."""
+
+    raw: bytes
+    reason: str
+
+
 class Seen(NamedTuple):
     """What one look at the spool found. `place` is kept once the rest is dealt with."""
 
+    place: Place
     faxes: int = 0
     reports: tuple[Report, ...] = ()
-    unreadable: tuple[str, ...] = ()  # lines of the log, each with why: `reason<TAB>line`
-    behind: float = 0.0  # seconds since the oldest of it was written
-    place: Place | None = None
+    unreadable: tuple[BadRecord, ...] = ()
+    closed: int = 0  # files in recvq that cannot be read
+    more: bool = False  # there may be more than one look takes in
 
 
 class Spool:
@@ -72,30 +80,44 @@ class Spool:
     def look(self) -> Seen:
         """Take what is new into the tray. Nothing is removed from the spool: it is HylaFAX's."""
         place = self._place()
-        lines, place = self._new_lines(place)
-        faxes, reports, unreadable = 0, list[Report](), list[str]()
-        oldest = self._clock()
-        for text in lines:
+        chunk = read_log(self._log, place, at=time.time())
+        faxes, reports, unreadable = 0, list[Report](), list[BadRecord]()
+        for raw in chunk.lines:
             try:
-                line = read_log_line(text, self._zone)
-            except BadLine as error:
-                unreadable.append(f"{error}\t{text}")
-                continue
-            if line.at < place.since:
-                continue
-            oldest = min(oldest, line.at)
-            if line.kind == "RECV":
-                faxes += self._receive(of_line(line), line.at)
-            elif line.kind == "SEND" and line.tag:
-                reports.append(Report(line.tag, _report_of(line)))
-        faxes += self._take_orphans(place)
+                taken = self.take_line(raw, since=place.since)
+            except (BadLine, Closed) as error:
+                unreadable.append(BadRecord(raw, str(error)))
+            except OSError:
+                raise  # of the disk: the line is read again
+            except Exception as error:  # noqa: BLE001 - one line must not stop the next one
+                unreadable.append(BadRecord(raw, fault(error)))
+            else:
+                if isinstance(taken, Report):
+                    reports.append(taken)
+                elif taken:
+                    faxes += taken.new
+        orphans, closed = self._take_orphans(place)
         reports += self._jobs_over()
-        behind = (self._clock() - oldest).total_seconds() if faxes or reports else 0.0
-        return Seen(faxes, tuple(reports), tuple(unreadable), behind, place)
+        return Seen(
+            chunk.place, faxes + orphans, tuple(reports), tuple(unreadable), closed=closed, more=chunk.more
+        )
+
+    def take_line(self, raw: bytes, *, since: datetime | None = None) -> Taken | Report | None:
+        """What one line tells: a fax, which then is in the tray, or how a call of ours ended.
+
+        None for what is neither, or older than `since`. Raises `BadLine`, `Closed`, or `OSError`.
+        """
+        line = read_log_line(raw.decode("utf-8", "replace"), self._zone)
+        if since and line.at < since:
+            return None
+        if line.kind == "RECV":
+            return self._receive(of_line(line), line.at)
+        return Report(line.tag, _report_of(line)) if line.kind == "SEND" and line.tag else None
 
     def keep(self, place: Place) -> None:
         """All up to here is dealt with: the next look goes on from this place."""
-        if place != self._read_place():
+        kept = self._read_place()
+        if kept is None or (place.inode, place.offset, place.print) != (kept.inode, kept.offset, kept.print):
             write_durably(self._kept, msgspec.json.encode(place))
 
     def forget_job(self, tag: str) -> None:
@@ -114,59 +136,36 @@ class Spool:
             return msgspec.json.decode(self._kept.read_bytes(), type=Place)
         return None
 
-    def _new_lines(self, place: Place) -> tuple[list[str], Place]:
-        """Whole lines since that place, also of a log that was renamed meanwhile, or cut to nothing."""
-        try:
-            file = self._log.open("rb")
-        except FileNotFoundError:
-            return [], place  # HylaFAX makes it with the first call
-        with file:
-            now = os.fstat(file.fileno())
-            lines: list[str] = []
-            offset = place.offset
-            if place.inode and now.st_ino != place.inode:
-                lines, rest = self._rest_of_renamed(place)
-                if rest is not None:
-                    return lines, rest
-                offset = 0
-            elif now.st_size < offset:
-                offset = 0
-            more, offset = _read_lines(file.fileno(), offset)
-        moved = msgspec.structs.replace(place, inode=now.st_ino, offset=offset)
-        return lines + more, moved
-
-    def _rest_of_renamed(self, place: Place) -> tuple[list[str], Place | None]:
-        """What was left of the log that now has another name; a place in it while there is more."""
-        for path in self._log.parent.glob(f"{self._log.name}*"):
-            if path.stat().st_ino != place.inode:
-                continue
-            with path.open("rb") as file:
-                lines, offset = _read_lines(file.fileno(), place.offset)
-            if len(lines) and offset < path.stat().st_size:
-                return lines, msgspec.structs.replace(place, offset=offset)
-            return lines, None
-        return [], None
-
-    def _receive(self, reception: Reception, at: datetime) -> bool:
+    def _receive(self, reception: Reception, at: datetime) -> Taken:
         path = self._root / "recvq" / f"{reception.key}.tif"
         content = _content_of(path) if file_key(path.name) else None
         now = self._clock()
         received_at = now if now - at < _LIVE else at
-        return self._tray.put(read_fax(reception, content, received_at=received_at))
+        fax = read_fax(reception, content, received_at=received_at)
+        return Taken(fax.contact.id, self._tray.put(fax))
 
-    def _take_orphans(self, place: Place) -> int:
-        """Faxes that lie in recvq with no line of the log: it was lost, or could not be read."""
-        taken = 0
+    def _take_orphans(self, place: Place) -> tuple[int, int]:
+        """Faxes that lie in recvq with no line of the log: it was lost, or could not be read.
+
+        How many were taken, and how many cannot be read.
+        """
+        taken = closed = 0
         for path, status in _files(self._root / "recvq", "fax*.tif"):
             known = (path.name, status.st_mtime_ns, status.st_size)
-            age = time.time() - status.st_mtime
+            # Opened to us a moment ago it may still be told of by a line that is read again.
+            age = time.time() - max(status.st_mtime, status.st_ctime)
             at = datetime.fromtimestamp(status.st_mtime, UTC)
             if age < self._orphan_seconds or at < place.since or known in self._looked_at:
                 continue
+            try:
+                content = _content_of(path)
+            except Closed:
+                closed += 1
+                continue
             self._looked_at.add(known)
-            if content := _content_of(path):
+            if content:
                 taken += self._tray.put(read_fax(Reception(file_key(path.name)), content, received_at=at))
-        return taken
+        return taken, closed
 
     def _jobs_over(self) -> Iterator[Report]:
         for path, status in _files(self._root / "doneq", "q*"):
@@ -188,23 +187,15 @@ def _report_of(line: LogLine) -> DeliveryReport:
     return DeliveryReport(key=line.tag, outcome="delayed" if line.reason else "delivered", status=line.reason)
 
 
-def _read_lines(file: int, offset: int) -> tuple[list[str], int]:
-    """The whole lines from there; half a line is read when its end is written."""
-    content = os.pread(file, MOST_BYTES, offset)
-    end = content.rfind(b"\n") + 1
-    if not end and len(content) == MOST_BYTES:
-        end = len(content)  # no line is that long: whatever it is, it must not stop what follows
-    lines = content[:end].decode("utf-8", "replace").split("\n")
-    return [line for line in lines if line.strip()], offset + end
-
-
 def _content_of(path: Path) -> bytes | None:
-    """The bytes of a fax; None where HylaFAX left no file."""
+    """The bytes of a fax; None where HylaFAX left no file. Raises `Closed`."""
     try:
         with path.open("rb") as file:
             return file.read(LARGEST_FAX) or None
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise Closed(f"the fax of this line in recvq cannot be read: {error.strerror}") from error
 
 
 def _files(folder: Path, pattern: str) -> Sequence[tuple[Path, os.stat_result]]:

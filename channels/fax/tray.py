@@ -16,7 +16,7 @@ from crm.contact import Arrival, Contact, DeliveryReport
 REMEMBERED = 40 * 24 * 3600.0
 """Seconds for which it is known that a fax was dealt with: HylaFAX keeps its files for a month by default."""
 
-_FAX, _JOB, _DONE, _BROKEN, _NEW = ".fax", ".job", ".done", ".broken", ".new"
+_FAX, _WORDS, _JOB, _DONE, _BROKEN, _NEW = ".fax", ".words", ".job", ".done", ".broken", ".new"
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,8 +24,28 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     blobs: dict[str, bytes]
 
 
+class Words(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read on the pages of a fax, kept before it is told: read again it might be parted otherwise.
+
+    `text` is of the first `pages`, with which it is routed; `rest` of the others, None until they are read.
+    """
+
+    text: str
+    pages: int
+    rest: str | None = None
+
+
+class Unreadable(ValueError):
+    """A file of the tray that is damaged, with what is in it."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__("the file of a fax in our tray is damaged")
+        self.content = content
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Kept)
+_words = msgspec.msgpack.Decoder(Words)
 
 
 class Tray:
@@ -75,37 +95,55 @@ class Tray:
         """When the one that waits longest was put here, by `time.time()`."""
         return min((at for at, _ in self._with_age(_FAX)), default=None)
 
-    def take(self, name: str) -> Arrival | None:
-        """The fax of this name; None for one whose file is broken: that is set aside."""
-        path = self._home / f"{name}{_FAX}"
-        try:
-            kept = _decoder.decode(path.read_bytes())
-        except msgspec.MsgspecError:
-            path.rename(path.with_suffix(_BROKEN))
-            return None
-        return Arrival(kept.contact, kept.blobs)
+    def take(self, name: str) -> Arrival:
+        """The fax of this name. Raises `Unreadable`."""
+        return read_kept((self._home / f"{name}{_FAX}").read_bytes())
 
-    def set_aside(self, content: bytes, reason: str) -> None:
-        """Keep what cannot be read, under why; the same content is kept once."""
-        name = sha256(content).hexdigest()[:32]
-        write_durably(self._home / f"{name}{_BROKEN}", f"{reason}\n".encode() + content)
+    def set_aside(self, name: str) -> None:
+        """A file that is damaged is not tried again; what is in it is kept elsewhere too."""
+        path = self._home / f"{name}{_FAX}"
+        path.rename(path.with_suffix(_BROKEN))
+
+    def keep_words(self, name: str, words: Words) -> None:
+        """What was read on its pages, until it is done."""
+        write_durably(self._home / f"{name}{_WORDS}", _encoder.encode(words))
+
+    def words(self, name: str) -> Words | None:
+        """What was read on its pages before; None where nothing was."""
+        try:
+            return _words.decode((self._home / f"{name}{_WORDS}").read_bytes())
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None  # damaged: they are read again
 
     def done(self, name: str) -> None:
         """It is stored and read: from now on the same fax is a repeat."""
         (self._home / f"{name}{_FAX}").rename(self._home / f"{name}{_DONE}")
         os.truncate(self._home / f"{name}{_DONE}", 0)
         os.utime(self._home / f"{name}{_DONE}")
+        (self._home / f"{name}{_WORDS}").unlink(missing_ok=True)
 
     def forget(self) -> None:
         """Forget what was dealt with long ago."""
         for at, path in list(self._with_age(_DONE)):
             if time.time() - at > REMEMBERED:
                 path.unlink(missing_ok=True)
+        for _, path in list(self._with_age(_WORDS)):
+            if not path.with_suffix(_FAX).exists():  # we died between being done and clearing up
+                path.unlink(missing_ok=True)
 
     def _with_age(self, ending: str) -> Iterator[tuple[float, Path]]:
         for path in self._home.glob(f"*{ending}"):
             with suppress(FileNotFoundError):
                 yield path.stat().st_mtime, path
+
+
+def read_kept(content: bytes) -> Arrival:
+    """The fax that a file of the tray holds. Raises `Unreadable`."""
+    try:
+        kept = _decoder.decode(content)
+    except msgspec.MsgspecError as error:
+        raise Unreadable(content) from error
+    return Arrival(kept.contact, kept.blobs)
 
 
 def name_of(contact: Contact) -> str:

@@ -16,6 +16,7 @@ from channels.base import Accept
 from channels.fax.settings import FaxSettings
 from channels.fax.source import FaxSource
 from crm.contact import Arrival, DeliveryReport, Receipt
+from storage.live import MemoryLive
 
 FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
 MOMENT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -92,6 +93,12 @@ class Shelf:
         return Receipt(
             arrival.contact.id, "customer", "7", len(self.arrivals), repeated=arrival.contact.id in known
         )
+
+    async def readable(self) -> list[str]:
+        return sorted(arrival.contact.key for arrival in self.arrivals if not arrival.unreadable)
+
+    async def count(self) -> int:
+        return len(self.arrivals)
 
     async def keys(self) -> list[str]:
         return sorted(arrival.contact.key for arrival in self.arrivals)
@@ -176,12 +183,22 @@ def settings_for(root: Path, **given: object) -> FaxSettings:
 
 @asynccontextmanager
 async def a_door(
-    home: Path, accept: Accept, *, told: list[tuple[str, DeliveryReport]] | None = None, **given: object
+    home: Path,
+    accept: Accept,
+    *,
+    told: list[tuple[str, DeliveryReport]] | None = None,
+    live: MemoryLive | None = None,
+    **given: object,
 ) -> AsyncIterator[tuple[FaxSource, Bell]]:
     """The fax door over the spool in `home`, with its own things beside it."""
     bell = Bell()
     source = FaxSource(
-        settings_for(home / "spool", **given), home=home / "ours", door=bell, zone=UTC, clock=lambda: MOMENT
+        settings_for(home / "spool", **given),
+        home=home / "ours",
+        door=bell,
+        zone=UTC,
+        run_alone=(live or MemoryLive()).run_alone,
+        clock=lambda: MOMENT,
     )
 
     async def tell(contact_id: str, report: DeliveryReport) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from channels.fax.letters import read_fax_letter
 from channels.fax.outlet import FaxOutlet
 from channels.fax.tiff import read_tiff
 from channels.fax.tray import Tray
-from crm.contact import DeliveryReport
+from crm.contact import Attachment, DeliveryReport, blob_id
 from crm.errors import DeliveryFailed
 from tests.channels.fax.hylafax import FaxServer, a_server, a_spool, hook, run
 from tests.channels.fax.machines import (
@@ -171,14 +172,27 @@ async def sending() -> AsyncIterator[tuple[FaxServer, FaxOutlet]]:
             yield server, outlet
 
 
+def in_form(form: str) -> bytes:
+    made = io.BytesIO()
+    a_page("The lamp is red.", height=2000).save(made, form, resolution=204)
+    return made.getvalue()
+
+
 async def test_an_answer_with_files_is_one_job_that_needs_no_more_making() -> None:
     async with sending() as (server, outlet):
-        answer = an_answer(outlet, "0a1b", "On Wednesday.")
-        job_id = await outlet.deliver(Reply(answer))
+        contents = (in_form("PDF"), in_form("PNG"), a_fax(a_page("The lamp is red.", height=2000)))
+        files = tuple(
+            Attachment(name=f"file{number}", mime="", size=len(content), blob=blob_id(content))
+            for number, content in enumerate(contents)
+        )
+        answer = msgspec.structs.replace(an_answer(outlet, "0a1b", "On Wednesday."), attachments=files)
+        blobs = {blob_id(content): content for content in contents}
+        job_id = await outlet.deliver(Reply(answer, blobs))
         (job,) = server.jobs()
         assert (job["jobid"], job["jobtag"], job["external"]) == (job_id, "0a1b", "+74951234567")
         assert (job["maxtries"], job["maxdials"], job["resolution"]) == ("3", "12", "196")
-        assert await words_of(server, job) == "On Wednesday."
+        words = (await words_of(server, job)).splitlines()
+        assert [line for line in words if line] == ["On Wednesday.", *["The lamp is red."] * 3]
         pages = server.spool / job["tiff"].split(":")[-1]
         assert run("tiffcheck", "-r", "196", "-l", "297", str(pages)).strip() == "OK"
 

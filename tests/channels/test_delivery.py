@@ -357,3 +357,43 @@ async def test_reading_that_fails_stops_nothing(house: House, monkeypatch: pytes
 
 async def left(things: list[Any]) -> int:
     return len(things)
+
+
+async def test_what_a_channel_reports_of_an_answer_changes_its_state_and_a_failure_its_case(
+    house: House,
+) -> None:
+    async with delivering(house, Peer()) as delivery:
+        sent = await an_answer(house)
+        await until(state_of(house, sent), ("sent", 1))
+        later = DeliveryReport(key=sent.key, outcome="delayed", status="Busy signal detected")
+        assert await delivery.reported(sent.id, later)
+        held = await house.contact(sent.key)
+        assert (held.delivery, held.problem) == ("sent", "Busy signal detected")
+        failed = DeliveryReport(key=sent.key, outcome="failed", status="No answer")
+        assert await delivery.reported(sent.id, failed)
+        assert await delivery.reported(sent.id, failed)
+        gone = await house.contact(sent.key)
+        assert (gone.delivery, gone.problem) == ("failed", "No answer")
+        assert (await house.case(sent.case_id)).waiting_since is not None
+
+        other = await an_answer(house, key="m2")
+        await until(state_of(house, other), ("sent", 1))
+        assert await delivery.reported(other.id, DeliveryReport(key=other.key, outcome="delivered"))
+        assert await delivery.reported(other.id, DeliveryReport(key=other.key, outcome="delayed"))
+        arrived = await house.contact(other.key)
+        assert (arrived.delivery, arrived.problem) == ("delivered", "")
+
+
+async def test_a_report_that_comes_before_the_answer_is_known_to_have_left_is_asked_for_again(
+    house: House,
+) -> None:
+    peer = Peer()
+    peer.open.clear()
+    async with delivering(house, peer) as delivery:
+        sent = await an_answer(house)
+        failed = DeliveryReport(key=sent.key, outcome="failed", status="No answer")
+        assert not await delivery.reported(sent.id, failed)
+        peer.open.set()
+        await until(state_of(house, sent), ("sent", 1))
+        assert await delivery.reported(sent.id, failed)
+        assert await delivery.reported("email:nobody knows it", failed)

@@ -11,8 +11,10 @@ from channels.fax.hylafax import read_faxrcvd
 from channels.fax.reading import of_hook, read_fax
 from channels.fax.state import State
 from channels.fax.tray import Tray
+from crm.collections import CONTACTS
 from crm.contact import Arrival, Receipt
 from crm.errors import BadInput, StoreDown
+from router.dead_letters import list_dead_letters, replay
 from storage.live import MemoryLive
 from tests.channels.fax.machines import (
     MOMENT,
@@ -28,6 +30,7 @@ from tests.channels.fax.machines import (
     names,
 )
 from tests.polling import until
+from tests.router.house import open_house
 
 
 async def test_a_fax_in_the_spool_becomes_a_contact_with_its_pages(tmp_path: Path) -> None:
@@ -275,3 +278,32 @@ async def test_a_spool_that_cannot_be_read_is_said_so(tmp_path: Path) -> None:
         await until(state, "the spool cannot be read: Is a directory")
         machine.log.rmdir()
         await until(state, "up")
+
+
+async def test_a_line_whose_fax_cannot_be_opened_is_listed_and_replayed_by_the_supervisor(
+    tmp_path: Path,
+) -> None:
+    machine = Machine(tmp_path / "spool")
+    path = machine.root / Received(12).qfile
+    path.mkdir()  # to root every file is open
+    machine.writes(Received(12).line())
+    async with open_house(tmp_path) as house, a_door(tmp_path, house.intake.accept) as (source, _):
+        house.intake.reads_again("fax", source.read_again)
+
+        async def reasons() -> list[str]:
+            return [letter.reason for letter in await list_dead_letters(house.store)]
+
+        why = "xferfaxlog: the fax of this line in recvq cannot be read: Is a directory"
+        await until(reasons, [why])
+        (letter,) = await list_dead_letters(house.store)
+        assert (await replay(house.store, house.intake, letter.id)).dead_letter
+        path.rmdir()
+        path.write_bytes(a_fax())
+        receipt = await replay(house.store, house.intake, letter.id)
+        assert (receipt.contact_id, await reasons()) == ("fax:fax000000012", [])
+
+        async def caller() -> str:
+            contact = await house.store.get(CONTACTS, receipt.contact_id)
+            return contact.sender.value if contact else ""
+
+        await until(caller, "+74951234567")

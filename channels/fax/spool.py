@@ -75,7 +75,7 @@ class Spool:
         self._zone = zone
         self._clock = clock
         self._looked_at: set[tuple[str, int, int]] = set()
-        self._told: set[tuple[str, int]] = set()
+        self._told: dict[tuple[str, int], str] = {}  # files of jobs that are over, and their tags
 
     def look(self) -> Seen:
         """Take what is new into the tray. Nothing is removed from the spool: it is HylaFAX's."""
@@ -122,7 +122,7 @@ class Spool:
 
     def forget_job(self, tag: str) -> None:
         """A job whose end could not be told yet is told of again."""
-        self._told = {told for told in self._told if told[0] != tag}
+        self._told = {file: told for file, told in self._told.items() if told != tag}
 
     def _place(self) -> Place:
         place = self._read_place()
@@ -172,14 +172,16 @@ class Spool:
             known = (path.name, status.st_mtime_ns)
             if known in self._told:
                 continue
+            tag = ""
             with suppress(FileNotFoundError, PermissionError):  # it went, or the hook tells of it
                 job = read_job(path.read_text(encoding="utf-8", errors="replace"))
                 if job and job.tag:
+                    tag = job.tag
                     outcome = DeliveryReport(
                         key=job.tag, outcome="delivered" if job.sent else "failed", status=job.status
                     )
                     yield Report(job.tag, outcome)
-            self._told.add(known)
+            self._told[known] = tag
 
 
 def _report_of(line: LogLine) -> DeliveryReport:

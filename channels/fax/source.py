@@ -162,8 +162,13 @@ class FaxSource:
 
     async def _report(self, seen: Seen, accept: Accept) -> None:
         """Tell what became of our answers; the place in the log is kept only when that is told."""
-        for report in seen.reports:
-            await self._tell_one(report)
+        try:
+            for report in seen.reports:
+                await self._tell_one(report)
+        except Exception:
+            for report in seen.reports:  # told twice is harmless, not at all is not
+                self._spool.forget_job(report.tag)
+            raise
         for bad in seen.unreadable:
             await accept(unreadable(bad.raw, bad.reason, kept="xferfaxlog", at=self._clock()))
             log.error("fax: a line of the log is a dead letter: %s", bad.reason)

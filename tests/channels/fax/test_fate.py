@@ -7,6 +7,7 @@ from pathlib import Path
 from channels.fax.hylafax import read_notify
 from channels.fax.tray import Tray
 from crm.contact import DeliveryReport
+from crm.errors import StoreDown
 from tests.channels.fax.machines import MOMENT, Machine, Shelf, a_door
 from tests.polling import until
 
@@ -73,6 +74,22 @@ async def test_an_end_that_comes_before_we_know_that_the_answer_left_is_told_aga
         a_job_over(machine, 21, status="No answer {E001}", state=8)
         await until(house.hears_at_least_twice, True)
     assert set(house.told) == {("fax:0a1b", "failed", "No answer {E001}")}
+
+
+async def test_an_end_that_could_not_be_stored_is_told_again(tmp_path: Path) -> None:
+    machine, house = Machine(tmp_path / "spool"), House()
+    refusals = [StoreDown("full")]
+
+    async def tell(contact_id: str, report: DeliveryReport) -> bool:
+        if refusals:
+            raise refusals.pop()
+        return await house.tell(contact_id, report)
+
+    async with a_door(tmp_path, Shelf().accept) as (source, _):
+        source.on_reported(tell)
+        a_job_over(machine, 21)
+        await until(house.hears, [("fax:0a1b", "delivered", "")])
+    assert not refusals
 
 
 async def test_what_the_hook_tells_is_kept_until_it_is_told(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Literal, Protocol
 
 import dkim
 from dns.exception import DNSException
-from dns.rdatatype import TXT
+from dns.name import Name, from_text, root
+from dns.rdatatype import NS, TXT
 from dns.resolver import NXDOMAIN, LRUCache, NoAnswer, Resolver
 
 from channels.email.authentication import is_aligned
@@ -25,8 +26,14 @@ SIZE_LIMIT = 12 * 1024 * 1024
 """Bytes of a letter beyond which its signatures are not looked at."""
 SMALLEST_KEY = 1024
 LOOKUP_TIME = 3.0
+PATIENCE = 6.0
+"""Seconds after which no more names are looked up for one letter."""
+
+PROBE_TIME = 1.0
 SILENCE = 60.0
-"""Seconds for which a name server that did not answer is not asked again."""
+"""Seconds for which what did not answer is not asked again: a domain, or our name servers as a whole."""
+
+_SILENT_LIMIT = 1000
 
 _TAG = re.compile(rb"(?:\A|;)\s*([a-z]+)\s*=([^;]*)")
 
@@ -44,26 +51,53 @@ class TxtRecords(Protocol):
 
 
 class SystemDns:
-    """TXT records as the name servers of this machine know them. A silent one is left alone for a while."""
+    """TXT records as the name servers of this machine know them. What is silent is left alone for a while.
+
+    A stranger chooses the names that are asked for: one that nobody answers for must silence no other.
+    """
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         self._resolver.cache = LRUCache(2000)
-        self._resolver.lifetime = LOOKUP_TIME
         self._silent_until = 0.0
+        self._silent_domains: dict[str, float] = {}
 
     def __call__(self, name: str) -> bytes | None:
-        if time.monotonic() < self._silent_until:
+        domain = name.rpartition("._domainkey.")[2].lower()
+        if time.monotonic() < max(self._silent_until, self._silent_domains.get(domain, 0.0)):
             raise LookupFailed
         try:
-            answer = self._resolver.resolve(name, TXT, search=False)
+            asked = from_text(name)
+        except (DNSException, UnicodeError):
+            return None  # no name at all: nobody has a record of it
+        try:
+            answer = self._resolver.resolve(asked, TXT, search=False, lifetime=LOOKUP_TIME)
         except (NXDOMAIN, NoAnswer):
             return None
         except DNSException as error:
-            self._silent_until = time.monotonic() + SILENCE
-            log.warning("email: name servers do not answer: %s", type(error).__name__)
+            self._fell_silent(domain, error)
             raise LookupFailed from error
         return next((b"".join(record.strings) for record in answer), None)
+
+    def _fell_silent(self, domain: str, error: DNSException) -> None:
+        until = time.monotonic() + SILENCE
+        if not self._answers(root):
+            self._silent_until = until
+            log.warning("email: name servers do not answer: %s", type(error).__name__)
+            return
+        if len(self._silent_domains) >= _SILENT_LIMIT:
+            self._silent_domains.pop(next(iter(self._silent_domains)), None)
+        self._silent_domains[domain] = until
+
+    def _answers(self, name: Name) -> bool:
+        """Whether our name servers say anything of a name that each of them knows."""
+        try:
+            self._resolver.resolve(name, NS, search=False, lifetime=PROBE_TIME)
+        except (NXDOMAIN, NoAnswer):
+            return True
+        except DNSException:
+            return False
+        return True
 
 
 def open_dns() -> TxtRecords | None:
@@ -80,9 +114,12 @@ def check_signatures(raw: bytes, domain: str, txt: TxtRecords) -> Checked:
     if len(raw) > SIZE_LIMIT:
         return "unknown"
     failed: list[LookupFailed] = []
+    deadline = time.monotonic() + PATIENCE
 
     def look_up(name: bytes | str, timeout: float = LOOKUP_TIME) -> bytes | None:  # noqa: ARG001
         try:
+            if time.monotonic() > deadline:
+                raise LookupFailed
             return txt(name.decode() if isinstance(name, bytes) else name)
         except LookupFailed as error:
             failed.append(error)

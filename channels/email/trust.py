@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import msgspec
@@ -13,13 +14,10 @@ import msgspec
 from channels.email.authentication import Edge, Result, is_aligned, read_results
 from channels.email.headers import Headers, split_head
 from channels.email.mailboxes import split_address
-from channels.email.signatures import Checked, TxtRecords, check_signatures
+from channels.email.signatures import PATIENCE, Checked, TxtRecords, check_signatures
 from crm.contact import Contact, Trust
 
 log = logging.getLogger(__name__)
-
-PATIENCE = 6.0
-"""Seconds after which a letter whose signature is still being looked up is taken without a verdict."""
 
 _HEAD_END = re.compile(rb"\n\r?\n")
 
@@ -47,6 +45,8 @@ class SenderTrust:
         self._edge = edge
         self._txt = txt
         self._room = asyncio.Semaphore(AT_ONCE)
+        # Threads of its own: strangers choose whom they wait for, and nothing else must wait behind them.
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="signatures")
 
     async def judged(self, raw: bytes, contact: Contact) -> Contact:
         """The contact with what is known of its sender. Never fails."""
@@ -68,12 +68,14 @@ class SenderTrust:
         return msgspec.structs.replace(contact, trust=verdict.trust, fields=fields)
 
     async def _check(self, raw: bytes, contact: Contact, txt: TxtRecords) -> Checked:
+        """A letter whose signature is still being looked up after `PATIENCE` is taken without a verdict."""
         domain = split_address(contact.sender.value)[1]
         if b"dkim-signature" not in _headers(raw):
             return "none"
         try:
             async with asyncio.timeout(PATIENCE), self._room:
-                return await asyncio.to_thread(check_signatures, raw, domain, txt)
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._threads, check_signatures, raw, domain, txt)
         except TimeoutError:
             log.warning("email: a signature could not be looked up in time")
             return "unknown"

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import dkim
 import dns.flags
 import dns.message
+import dns.rcode
 import dns.rrset
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -182,8 +183,13 @@ def test_a_letter_beyond_all_measure_is_not_looked_at() -> None:
 
 
 @contextmanager
-def name_server(answer: bytes | None) -> Iterator[tuple[Resolver, list[str]]]:
-    """A name server on this machine; with no answer it is silent. The names it was asked for come with it."""
+def name_server(
+    answer: bytes | None, *, silent: str = "", refused: str = ""
+) -> Iterator[tuple[Resolver, list[str]]]:
+    """A name server on this machine; with no answer it is silent. The names it was asked for come with it.
+
+    Of names that end on `silent` it says nothing, of those that end on `refused` that it could not find out.
+    """
     asked: list[str] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
         wire.bind(("127.0.0.1", 0))
@@ -199,10 +205,12 @@ def name_server(answer: bytes | None) -> Iterator[tuple[Resolver, list[str]]]:
                 question = dns.message.from_wire(query)
                 name = question.question[0].name.to_text()
                 asked.append(name)
-                if answer is None:
+                if answer is None or (silent and name.endswith(silent)):
                     continue
                 reply = dns.message.make_response(question)
-                if name == NAME:
+                if refused and name.endswith(refused):
+                    reply.set_rcode(dns.rcode.SERVFAIL)
+                elif name == NAME:
                     text = " ".join(
                         f'"{answer.decode()[at : at + 200]}"' for at in range(0, len(answer), 200)
                     )
@@ -240,6 +248,48 @@ async def test_a_silent_name_server_is_left_alone_for_a_while(monkeypatch: pytes
         begun, before = time.monotonic(), len(asked)
         assert (await read(signed(), txt)).trust == ""
         assert (time.monotonic() - begun, len(asked)) < (0.2, before + 1)
+
+
+@pytest.mark.parametrize("selector", [b"k" * 70, b"k..k", b"k." * 120 + b"k"])
+async def test_a_signature_with_a_name_that_is_none_is_broken_and_costs_nobody_else_his_verdict(
+    selector: bytes,
+) -> None:
+    with name_server(RECORD) as (resolver, _):
+        txt = SystemDns(resolver)
+        forged = await read(signed().replace(b"s=k1;", b"s=" + selector + b";"), txt)
+        assert (forged.trust, forged.fields["trust_because"]) == ("unproven", "signature_broken")
+        assert (await read(signed(), txt)).trust == "proven"
+
+
+@pytest.mark.parametrize("kind", ["silent", "refused"])
+async def test_a_domain_whose_servers_fail_costs_no_other_domain_its_verdict(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("channels.email.signatures.LOOKUP_TIME", 0.3)
+    letter = signed(LETTER.replace(b"example.com", b"evil.net"), b"evil.net")
+    with name_server(RECORD, **{kind: "evil.net."}) as (resolver, asked):
+        txt = SystemDns(resolver)
+        assert (await read(letter, txt)).trust == ""
+        assert (await read(signed(), txt)).trust == "proven"
+        before = len(asked)
+        assert (await read(letter, txt)).trust == ""
+        assert len(asked) == before, "it is left alone for a while"
+
+
+def test_a_letter_of_many_names_that_nobody_answers_for_ends_in_bounded_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("channels.email.signatures.PATIENCE", 0.1)
+    asked: list[str] = []
+
+    def slow(name: str) -> bytes | None:
+        asked.append(name)
+        time.sleep(0.11)
+        raise LookupFailed
+
+    head = signed().partition(b"\r\nFrom:")[0] + b"\r\n"
+    assert check_signatures(head * 4 + LETTER, "example.com", slow) == "unknown"
+    assert len(asked) == 1
 
 
 async def test_many_letters_are_judged_at_once() -> None:

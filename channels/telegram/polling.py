@@ -72,11 +72,15 @@ class _Poller:
             self._taker.door.lag(0)
 
     async def _take(self, news: Sequence[msgspec.Raw]) -> None:
+        """Raises `Trouble` where none of it can be named to be forgotten."""
         raws = [bytes(one) for one in news]
         settled = await self._taker.take(raws)
         done = settled.index(False) if False in settled else len(settled)
         ids = [number for raw in raws[:done] if (number := id_of(raw)) is not None]
         self._stored = max(ids, default=None)
+        if done and not ids:
+            # It would give the same at once, and again.
+            raise Trouble("Telegram gives updates without a number: it cannot be told to forget them")
         if done == len(raws):
             self._pause = FIRST_PAUSE
             if len(raws) < AT_ONCE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -321,6 +322,19 @@ async def test_a_bad_day_of_telegram_is_told_and_got_over(tmp_path: Path, mood: 
         assert says in first
         assert "token" not in first or "this token" in first
         assert last == "up"
+
+
+async def test_updates_without_a_number_are_kept_and_asked_for_ever_less(tmp_path: Path) -> None:
+    async with a_house(tmp_path, listens=False) as house:
+        nameless = Mood(body=b'{"ok":true,"result":[{"dream":1},{"update_id":"x"},7]}', times=2)
+        house.api.be("getUpdates", nameless)
+        began = time.monotonic()
+        async with house.source.listening(house.intake.accept):
+            await told(house, a_text("still here"))
+        assert time.monotonic() - began > 0.5 + 1
+        assert (await house.contact()).text == "still here"
+        assert any("without a number" in told for told in house.doors["shop"].told)
+        assert len(await house.dead_letters()) == 3
 
 
 async def test_a_slow_answer_is_waited_for(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +18,9 @@ from channels.email import mailbox as mailbox_module
 from channels.email.letters import LetterReader
 from channels.email.mailbox import MailboxSource
 from channels.email.settings import MailboxSettings
+from channels.email.signatures import LookupFailed
 from channels.email.trust import SenderTrust
+from crm.collections import BOOKMARKS
 from crm.contact import Arrival, Receipt
 from crm.errors import QueueFull
 from crm.store import Store
@@ -340,6 +343,30 @@ async def test_a_fault_of_ours_over_one_letter_stops_nobody(box: Box, store: Sto
         await until(shelf.keys, ["good", "bad"])
 
 
+async def test_letters_whose_signers_nobody_can_look_up_do_not_wait_for_each_other(
+    box: Box, store: Store
+) -> None:
+    waiting = Counter[str]()
+
+    def slow(name: str) -> bytes | None:
+        waiting["now"] += 1
+        waiting["most"] = max(waiting["most"], waiting["now"])
+        time.sleep(0.3)
+        waiting["now"] -= 1
+        raise LookupFailed
+
+    def signed(number: int) -> bytes:
+        signature = f"DKIM-Signature: v=1; a=rsa-sha256; d=d{number}.org; s=k; h=from; bh=AAAA; b=AAAA\r\n"
+        return signature.encode() + a_letter(str(number)).replace(b"ivan@example", b"ivan@d%d" % number)
+
+    box.put(*(signed(number) for number in range(8)))
+    shelf = Counting()
+    letters = LetterReader(TOKEN, SenderTrust(txt=slow))
+    async with watching(box, store, shelf.accept, letters=letters):
+        await until(shelf.keys, [str(number) for number in range(8)])
+    assert waiting["most"] > 1
+
+
 async def test_a_server_without_idle_is_asked_now_and_then(store: Store) -> None:
     with a_dovecot(idle=False) as server:
         box, shelf = Box(server, "help@example.com"), Counting()
@@ -391,6 +418,12 @@ async def test_without_starttls_no_password_leaves_in_the_clear(store: Store) ->
         assert "Login" not in (server.home / "dovecot.log").read_text()
 
 
+async def _next_number(box: Box, store: Store) -> int:
+    """As far as the inbox was taken."""
+    mark = await store.get(BOOKMARKS, f"mailbox {box.user} at 127.0.0.1")
+    return int(mark.place.split()[1]) if mark else 0
+
+
 async def test_of_two_readers_one_reads_and_the_other_follows_when_it_is_gone(box: Box, store: Store) -> None:
     live, first, second = MemoryLive(), Counting(), Counting()
     async with AsyncExitStack() as reading:
@@ -401,6 +434,8 @@ async def test_of_two_readers_one_reads_and_the_other_follows_when_it_is_gone(bo
             box.put(a_letter("two"))
             await until(first.keys, ["one", "two"])
             assert (waiting.state, second.offered.total()) == ("", 0)
+            # A reader that is cut off between a letter and its bookmark makes the letter come again.
+            await until(lambda: _next_number(box, store), 3)
             await reading.aclose()
             box.put(a_letter("three"))
             await until(second.keys, ["three"])

@@ -216,6 +216,17 @@ def test_the_example_of_rules_is_a_rule_book_and_every_condition_is_told() -> No
     assert set(When.__struct_fields__) <= told
 
 
+def test_every_dependency_is_told_with_its_version_and_licence() -> None:
+    asked = tomllib.loads(text_of("pyproject.toml"))
+    groups = [asked["build-system"]["requires"], asked["project"]["dependencies"]]
+    groups += asked["project"]["optional-dependencies"].values()
+    names = {re.split(r"[^\w-]", asks)[0] for group in groups for asks in group}
+    told = re.findall(
+        r"^\| ([\w-]+) \|.*\| (\d[\d.]+) \| [^|]+ \|", text_of("docs/dependencies.md"), re.MULTILINE
+    )
+    assert sorted(name for name, _ in told) == sorted(names)
+
+
 def test_a_word_stands_once_in_the_glossary_and_in_both_languages() -> None:
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", text_of("docs/glossary.md"), re.MULTILINE)[1:]
     words = [english for english, _, _ in rows]

@@ -12,12 +12,13 @@ from crm.contact import Arrival, Receipt
 from crm.errors import AgainLater, DeliveryDelayed, DeliveryFailed, QueueFull, StoreDown
 from tests.channels.chat.rig import ChatOutletRig, ChatSourceRig
 from tests.channels.contract import OutletRig, SourceRig
-from tests.channels.email.rig import EmailOutletRig, EmailSourceRig
+from tests.channels.email.rig import EmailOutletRig, EmailSourceRig, MailboxSourceRig
 from tests.channels.fax.rig import FaxOutletRig, FaxSourceRig
 from tests.channels.telegram.rig import TelegramOutletRig, TelegramPollingRig, TelegramWebhookRig
 
 SOURCES: list[SourceRig] = [
     EmailSourceRig(),
+    MailboxSourceRig(),
     ChatSourceRig(),
     TelegramPollingRig(),
     TelegramWebhookRig(),

@@ -22,6 +22,8 @@ from onewindow.control import tell
 from onewindow.core import data_directory
 from onewindow.demo.running import run_demo
 from onewindow.fax import keep_received, keep_sent
+from onewindow.limits import allow_many_connections
+from onewindow.place import place
 from onewindow.serve import Addresses, run_until_stopped
 from onewindow.settings import Settings, load_settings
 from storage.sqlite import backup as copy_store
@@ -88,10 +90,14 @@ def cli() -> None:
 def serve(config: Path) -> None:
     """Start the contact center and serve until it is told to stop."""
 
-    def ready(addresses: Addresses) -> None:
-        out.print(f"onewindow serves {addresses.http}", highlight=False)
+    settings = _settings(config)
 
-    run(run_until_stopped(_settings(config), ready))
+    def ready(addresses: Addresses) -> None:
+        mail = f" and mail on {place(settings.email.host, addresses.smtp_port)}" if settings.email else ""
+        out.print(f"onewindow serves {addresses.http}{mail}", highlight=False, markup=False, soft_wrap=True)
+
+    allow_many_connections()
+    run(run_until_stopped(settings, ready))
 
 
 @cli.command()

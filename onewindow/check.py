@@ -10,6 +10,7 @@ from pathlib import Path
 from crm.errors import BadInput
 from onewindow.core import load_rules, load_secret
 from onewindow.fax import check_fax
+from onewindow.place import place
 from onewindow.settings import BadSetting, Settings, load_settings
 
 
@@ -86,7 +87,7 @@ def _ports(settings: Settings) -> list[str]:
             try:
                 probe.bind((host, port))
             except OSError as error:
-                findings.append(f"{name}: cannot listen on {host}:{port}: {error.strerror}")
+                findings.append(f"{name}: cannot listen on {place(host, port)}: {error.strerror}")
     if len(wanted) > len({(host, port or name) for name, host, port in wanted}):
         findings.append(f"email.port: expected another than http.port, which is {settings.http.port} too")
     return findings

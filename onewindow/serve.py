@@ -22,6 +22,7 @@ from onewindow.control import answer_commands
 from onewindow.core import Core, load_secret, open_core
 from onewindow.doors import Given, listening, make_channels
 from onewindow.memory import rare_collections
+from onewindow.place import place
 from onewindow.quiet import keep_peers_out_of_the_log
 from onewindow.settings import BadSetting, Settings
 from router.audit import open_audit
@@ -133,9 +134,8 @@ async def _serve_http(house: AsyncExitStack, app: web.Application, settings: Set
     try:
         await site.start()
     except OSError as error:
-        where = f"{settings.http.host}:{settings.http.port}"
+        where = place(settings.http.host, settings.http.port)
         raise BadSetting(
             f"http.port: cannot listen on {where}: {error.strerror}.", field="http.port"
         ) from error
-    port = runner.addresses[0][1]
-    return f"http://{settings.http.host}:{port}"
+    return f"http://{place(settings.http.host, runner.addresses[0][1])}"

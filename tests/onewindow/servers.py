@@ -17,10 +17,11 @@ PATIENCE = 30.0
 
 
 class Running(NamedTuple):
-    """A server that serves. `url` is where its pages are."""
+    """A server that serves. `url` is where its pages are, `said` its first line."""
 
     process: subprocess.Popen[bytes]
     url: str
+    said: str
     took: float  # seconds from the start to the first word
 
 
@@ -64,14 +65,14 @@ def start(home: Path, log: Path) -> Running:
     process = spawn(home, log)
     assert process.stdout is not None
     said = b""
-    while not (serves := re.search(rb"serves (http://\S+)", said)):
+    while not (serves := re.search(rb"serves (http://\S+).*\n", said)):
         ready, _, _ = select.select([process.stdout], [], [], PATIENCE)
         more = os.read(process.stdout.fileno(), 4096) if ready else b""
         if not more:
             kill(process)
             raise AssertionError(f"the server did not start: {log.read_text()[-2000:]}")
         said += more
-    return Running(process, serves[1].decode(), time.monotonic() - began)
+    return Running(process, serves[1].decode(), serves[0].decode(), time.monotonic() - began)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

@@ -71,6 +71,7 @@ class CommitQueue:
         self._roused = False
         self._just_kept_up = False
         self._resting = False  # upkeep failed a moment ago
+        self._failing: set[Callable[[], None]] = set()  # upkeep that has not worked since it failed
         self._after_large = False
         self._settling = False  # all upkeep is to be done now
         self._post_due = self._index_due = False  # that of what there was at some moment is to be done
@@ -115,7 +116,7 @@ class CommitQueue:
         upkeep = self._upkeep()
         if upkeep and not (waiting and self._just_kept_up):
             self._just_kept_up = True
-            self._run(upkeep, self._kept_up)
+            self._run(upkeep, partial(self._kept_up, upkeep))
         elif waiting:
             self._hand_over()
         else:
@@ -216,10 +217,16 @@ class CommitQueue:
         self._post_due = self._index_due = True
         self._next()
 
-    def _kept_up(self, failure: Exception | None) -> None:
+    def _kept_up(self, upkeep: Callable[[], None], failure: Exception | None) -> None:
         """Upkeep that failed is tried again: questions are answered from what there is meanwhile."""
-        if failure is not None:
-            log.error("upkeep of the store failed", exc_info=failure)
+        if failure is None:
+            if upkeep in self._failing:
+                log.info("upkeep of the store works again")
+            self._failing.discard(upkeep)
+        else:
+            if upkeep not in self._failing:  # a full disk stays full for a while: once is enough
+                log.error("upkeep of the store failed, it is tried again until it works", exc_info=failure)
+            self._failing.add(upkeep)
             self._settling, self._resting = False, True
             self._later()
         # Commits go on meanwhile: what they bring waits for the next time.

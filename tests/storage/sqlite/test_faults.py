@@ -114,6 +114,32 @@ async def test_a_full_disk_refuses_commits_whole_and_takes_them_again_when_there
     assert len(await store.search(THINGS, "слово1", limit=100_000)) == len(acknowledged) + 2
 
 
+async def test_upkeep_that_fails_again_and_again_is_told_once_and_when_it_works_again(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_sqlite(path, EVERYTHING) as store:
+
+        def told() -> list[str]:
+            return [record.levelname for record in caplog.records]
+
+        with closing(sqlite3.connect(path, isolation_level=None)) as db, caplog.at_level(logging.INFO):
+            await store.commit([Insert(THINGS, Thing(id="1", text="слово"))])
+            for trouble in ("first", "second"):
+                caplog.clear()
+                db.execute(
+                    "CREATE TRIGGER broken BEFORE INSERT ON things BEGIN SELECT RAISE(ABORT, 'no'); END"
+                )
+                for _ in range(3):  # each tries anew what failed
+                    await store.settle()
+                assert told() == ["ERROR"]
+                db.execute("DROP TRIGGER broken")
+                await store.settle()
+                assert told() == ["ERROR", "INFO"]
+                await store.commit([Insert(THINGS, Thing(id=trouble, text="слово"))])
+            await store.settle()
+        assert len(await store.search(THINGS, "слово")) == 3
+
+
 FILLING = """
 import asyncio, logging, resource, sys
 from pathlib import Path

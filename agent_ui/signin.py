@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
+import re
 import secrets
 import time
 
@@ -15,7 +15,7 @@ from agent_ui.guessing import Guesses
 from agent_ui.pages import PAGES, html
 from agent_ui.passwords import hash_in_thread, is_outdated, is_password
 from agent_ui.rooms import ROOMS, Rooms
-from agent_ui.sessions import end_all_sessions, end_session, find_guest, open_session
+from agent_ui.sessions import end_all_sessions, end_session, find_guest, is_same, open_session
 from agent_ui.visit import Visit, cookie_name, find_visitor, post, read_form, read_theme, speaker_for
 from agent_ui.words import LANGUAGES, mark
 from crm.collections import EMPLOYEES
@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 
 GUESSES = web.AppKey("GUESSES", Guesses)
 FORM_COOKIE = "onewindow-signin"
+FORM_BYTES = 16 * 1024
+"""Of the form, which anybody may send: that of an employee may hold files, and memory for them."""
+
+_FORM_TOKEN = re.compile(r"[\w-]{32}", re.ASCII)
 YEAR = 365 * 24 * 3600
 
 
@@ -43,7 +47,7 @@ async def show_sign_in(request: web.Request) -> web.Response:
 
 async def sign_in(request: web.Request) -> web.Response:
     rooms = request.app[ROOMS]
-    form = await read_form(request)
+    form = await read_form(request.clone(client_max_size=FORM_BYTES))
     _require_own_form(request, form.text("token"))
     login, password = form.text("login").strip(), form.text("password")
     ip = caller_ip(request, rooms.settings.trusted_proxies)
@@ -98,7 +102,8 @@ def read_next(wanted: str) -> str:
 def _form(
     request: web.Request, *, login: str = "", wrong: bool = False, wait: int = 0, status: int = 200
 ) -> web.Response:
-    token = request.cookies.get(FORM_COOKIE, "") or secrets.token_urlsafe(24)
+    own = request.cookies.get(FORM_COOKIE, "")
+    token = own if _FORM_TOKEN.fullmatch(own) else secrets.token_urlsafe(24)
     values = {
         "login": login,
         "wrong": wrong,
@@ -118,7 +123,7 @@ def _require_own_form(request: web.Request, token: str) -> None:
     own = request.cookies.get(FORM_COOKIE, "")
     if is_from_elsewhere(request, request.app[ROOMS].settings):
         raise NotAllowed(mark("This was sent from another site."))
-    if not own or not hmac.compare_digest(own.encode(), token.encode()):
+    if not _FORM_TOKEN.fullmatch(own) or not is_same(own, token):
         raise NotAllowed(mark("The page is out of date: load it again."))
 
 

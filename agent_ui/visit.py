@@ -171,7 +171,8 @@ async def read_form(request: web.Request) -> Form:
     try:
         async with asyncio.timeout(120):
             return Form(await request.post())
-    except (ValueError, TimeoutError) as error:
+    # A charset that there is not is a LookupError; a transfer encoding that there is not, a RuntimeError.
+    except (ValueError, LookupError, RuntimeError, TimeoutError) as error:
         raise BadInput(mark("The form could not be read.")) from error
 
 

@@ -22,8 +22,9 @@ def check(secret: str, headers: dict[str, str], path: str, body: bytes, *, at: f
     timestamp, given = headers.get(TIMESTAMP, ""), headers.get(SIGNATURE, "")
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 12):
         raise NotAllowed(f"{TIMESTAMP}: expected seconds since 1970.", field=TIMESTAMP)
-    right = hmac.compare_digest(sign(secret, timestamp, path, body), given.removeprefix("sha256=").lower())
-    if not right or not secret:
+    right = sign(secret, timestamp, path, body).encode()
+    signed = hmac.compare_digest(right, given.removeprefix("sha256=").lower().encode(errors="replace"))
+    if not signed or not secret:
         raise NotAllowed(f"{SIGNATURE}: the signature is wrong.", field=SIGNATURE)
     if abs(at - int(timestamp)) > window:
         raise NotAllowed(f"{TIMESTAMP}: signed too long ago, or the clocks differ.", field=TIMESTAMP)

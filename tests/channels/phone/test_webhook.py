@@ -26,6 +26,7 @@ from crm.store import Replace
 from router.extensions import Extensions
 from router.health import Doors
 from router.ringing import Ringing
+from tests.raw import say
 from tests.router.house import ANNA, House, open_house
 
 SECRET = "sixteen characters at least"
@@ -137,6 +138,13 @@ async def test_what_is_not_proven_is_refused(
     status, answer = await sender.send(path, body, secret=secret, late=late)
     assert (status, said in answer["title"]) == (401, True)
     assert await sender.house.contacts() == []
+
+
+async def test_a_signature_that_is_no_text_is_a_wrong_one(sender: Sender) -> None:
+    at = b"X-Onewindow-Timestamp: %d" % sender.house.clock().timestamp()
+    signature = b"X-Onewindow-Signature: sha256=\xff\xfe"
+    told = await say(sender.url, f"POST {EVENTS} HTTP/1.1".encode(), at, signature, body=b"{}")
+    assert told.status == 401
 
 
 async def test_a_signed_event_that_is_wrong_is_told_by_its_field_and_kept(sender: Sender) -> None:

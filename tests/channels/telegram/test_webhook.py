@@ -17,6 +17,7 @@ from tests.channels.telegram.bot_api import HELP, SHOP, Mood, call_webhook
 from tests.channels.telegram.house import House, a_house, secret_of
 from tests.channels.telegram.updates import a_text
 from tests.polling import until
+from tests.raw import say
 
 WEBHOOK: dict[str, object] = {"receive": "webhook"}
 
@@ -58,6 +59,12 @@ async def test_whoever_does_not_know_the_secret_is_sent_away(tmp_path: Path, nam
         status, _ = await call_webhook(f"{house.url}/telegram/{name}", a_text("forged"), secret)
         assert status == 403
         assert await house.contacts() == []
+
+
+async def test_a_secret_that_is_no_text_is_a_wrong_one(tmp_path: Path) -> None:
+    async with a_house(tmp_path, WEBHOOK) as house:
+        header = b"X-Telegram-Bot-Api-Secret-Token: \xff\xfe"
+        assert (await say(house.url, b"POST /telegram/shop HTTP/1.1", header, body=b"{}")).status == 403
 
 
 async def test_a_bot_that_polls_has_no_webhook(tmp_path: Path) -> None:

@@ -25,10 +25,13 @@ HEADERS = {
 
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Added unless the handler said otherwise, to what this application answers itself."""
+    """Added unless the handler said otherwise, to what this application answers itself.
+
+    A door that is mounted on it has borders of its own.
+    """
+    response.headers["Server"] = "onewindow"  # which versions we run is nobody's business
     if request.match_info.apps[-1] is not request.match_info.apps[0]:
         return
-    response.headers["Server"] = "onewindow"  # which versions we run is nobody's business
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if request.match_info.apps[0][ROOMS].settings.secure_cookies:

@@ -20,6 +20,7 @@ from channels.email.token import AddressToken
 from crm.record import new_id, now
 from onewindow.control import answer_commands
 from onewindow.core import Core, load_secret, open_core
+from onewindow.doorman import open_door
 from onewindow.doors import Given, listening, make_channels
 from onewindow.memory import rare_collections
 from onewindow.place import place
@@ -126,16 +127,11 @@ def _dispatch(settings: Settings, core: Core) -> Dispatch:
 
 async def _serve_http(house: AsyncExitStack, app: web.Application, settings: Settings) -> str:
     keep_peers_out_of_the_log()
-    # What comes compressed is refused (415) before it grows: a small body may hold gigabytes.
-    runner = web.AppRunner(app, shutdown_timeout=5, access_log=None, auto_decompress=False)
-    await runner.setup()
-    house.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, settings.http.host, settings.http.port, backlog=1024)
+    host, port = settings.http.host, settings.http.port
     try:
-        await site.start()
+        port = await house.enter_async_context(open_door(app, host, port))
     except OSError as error:
-        where = place(settings.http.host, settings.http.port)
         raise BadSetting(
-            f"http.port: cannot listen on {where}: {error.strerror}.", field="http.port"
+            f"http.port: cannot listen on {place(host, port)}: {error.strerror}.", field="http.port"
         ) from error
-    return f"http://{place(settings.http.host, runner.addresses[0][1])}"
+    return f"http://{place(host, port)}"

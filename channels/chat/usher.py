@@ -56,7 +56,8 @@ class Usher:
         last_round = loop.time()
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.wait(), SOONEST if self._moved else EVERY)
+                async with asyncio.timeout(SOONEST if self._moved else EVERY):
+                    await self._bell.wait()
             await asyncio.sleep(GATHER)
             self._bell.clear()
             began = loop.time()

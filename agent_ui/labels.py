@@ -30,6 +30,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "call": mark("Phone call"),
         "desk": mark("Desk"),
         "api": mark("Another system"),
+        "webhook": mark("Another system"),
     },
     "outcome": {
         "answered": mark("Answered"),
@@ -46,6 +47,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "fax": mark("Fax"),
         "postal": mark("Postal address"),
         "api": mark("Another system"),
+        "webhook": mark("Another system"),
         "unknown": mark("Unknown"),
     },
     "decision": {

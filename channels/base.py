@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from crm.contact import Arrival, Contact, Receipt
+from crm.contact import Address, Arrival, Contact, Receipt, blob_id, contact_id
 
 
 class Accept(Protocol):
@@ -74,3 +75,21 @@ class Outlet(Protocol):
         The same reply may come twice after a crash: the key lets the peer drop the second.
         """
         ...
+
+
+def unreadable(channel: str, key: str, raw: bytes, *, why: str, at: datetime, **fields: str) -> Arrival:
+    """What no reader could read, as a dead letter: kept as it came until somebody has it read again.
+
+    The same bytes under the same key are the same dead letter.
+    """
+    key = f"{key}-{blob_id(raw)[:32]}"
+    contact = Contact(
+        id=contact_id(channel, key),
+        channel=channel,
+        key=key,
+        received_at=at,
+        sender=Address(kind="unknown", value=""),
+        raw=blob_id(raw),
+        fields=fields,
+    )
+    return Arrival(contact, {contact.raw: raw}, unreadable=why)

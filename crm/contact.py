@@ -11,7 +11,7 @@ import msgspec
 
 from crm.record import Record
 
-AddressKind = Literal["email", "phone", "visitor", "telegram", "fax", "postal", "api", "unknown"]
+AddressKind = Literal["email", "phone", "visitor", "telegram", "fax", "postal", "api", "webhook", "unknown"]
 Direction = Literal["inbound", "outbound"]
 Automatic = Literal["", "reply", "bounce", "list", "notice"]
 Delivery = Literal["", "queued", "sent", "delivered", "bounced", "failed"]

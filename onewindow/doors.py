@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from channels.base import Accept, Door, Outlet, Source
 from channels.chat.outlet import ChatOutlet
@@ -28,6 +28,7 @@ from channels.telegram.inviting import Inviting
 from channels.telegram.line import open_lines
 from channels.telegram.outlet import TelegramOutlet
 from channels.telegram.source import TelegramSource
+from channels.webhook import WebhookOutlet, WebhookSource
 from crm.contact import Arrival, DeliveryReport, Receipt
 from crm.record import now
 from onewindow.core import Core
@@ -104,6 +105,7 @@ async def make_channels(given: Given) -> AsyncIterator[Channels]:
         await _fax(given, channels, house)
         await _telegram(given, channels, house)
         _phone(given, channels)
+        await _webhook(given, channels, house)
         yield channels
 
 
@@ -212,6 +214,17 @@ def _phone(given: Given, channels: Channels) -> None:
     channels.listen(phone)
     channels.http.append(phone)
     core.intake.reads_again("phone", phone.read_again)
+
+
+async def _webhook(given: Given, channels: Channels, house: AsyncExitStack) -> None:
+    if not given.settings.webhook:
+        return
+    webhook = WebhookSource(given.settings.webhook)
+    channels.listen(webhook, given.doors.door("webhook", "webhook"))
+    channels.http.append(webhook)
+    given.core.intake.reads_again("webhook", webhook.read_again)
+    client = await house.enter_async_context(ClientSession())
+    channels.send(WebhookOutlet(given.settings.webhook, client))
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from channels.email.settings import EmailSettings, MailboxSettings, RelaySetting
 from channels.fax.settings import FaxSettings
 from channels.phone.settings import PhoneSettings
 from channels.telegram.settings import TelegramSettings
+from channels.webhook import WebhookSettings
 from crm.errors import BadInput
 from crm.wrong import Wrong
 from onewindow.faults import find_wrong
@@ -79,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fax: FaxSettings | None = None
     telegram: tuple[TelegramSettings, ...] = ()  # one table a bot
     phone: PhoneSettings | None = None
+    webhook: tuple[WebhookSettings, ...] = ()  # one table a system
     home: str = "."  # the directory that relative paths begin at: the settings file's own
 
 
@@ -159,7 +161,7 @@ def _give_tokens(bots: object, environ: Mapping[str, str]) -> None:
 
 def _checked(settings: Settings) -> Settings:
     """What no setting can say of itself alone. Raises `BadSetting`."""
-    if found := list(_wrong_bots(settings)):
+    if found := [*_wrong_bots(settings), *_same_names(settings)]:
         raise BadSetting("\n".join(found), field=found[0].partition(":")[0])
     return settings
 
@@ -174,6 +176,12 @@ def _wrong_bots(settings: Settings) -> Iterator[str]:
     for field, values in (("name", [bot.name for bot in bots]), ("token", [bot.token for bot in bots])):
         if len(set(values)) < len(values):
             yield f"telegram.{field}: expected another for each bot."
+
+
+def _same_names(settings: Settings) -> Iterator[str]:
+    names = [system.name for system in settings.webhook]
+    if len(set(names)) < len(names):
+        yield "webhook.name: expected another for each system."
 
 
 def _overrule(raw: dict[str, Any], path: Sequence[str], value: str | int) -> None:

@@ -13,6 +13,7 @@ REACHES: dict[str, AddressKind] = {
     "chat": "visitor",
     "telegram": "telegram",
     "fax": "fax",
+    "webhook": "webhook",
 }
 """The kind of address that each channel sends to."""
 

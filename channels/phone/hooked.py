@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from channels.phone.calls import BY_EAR, Call, combine, hidden, is_recording
+from channels.signed import read_object
 from crm.errors import BadInput
-from crm.wrong import tell_wrong
 
 Short = Annotated[str, msgspec.Meta(max_length=200)]
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=7 * 24 * 3600)]
@@ -33,18 +33,9 @@ class Hooked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     recording: Annotated[str, msgspec.Meta(max_length=400)] = ""  # name of a file in our directory
 
 
-_DECODER = msgspec.json.Decoder(Hooked)
-
-
 def read_hooked(body: bytes) -> Hooked:
     """The event in a body. Raises `BadInput` naming the field."""
-    try:
-        hooked = _DECODER.decode(body)
-    except msgspec.ValidationError as error:
-        wrong = tell_wrong(error)
-        raise BadInput(f"{wrong.field or 'body'}: {wrong.said}.", field=wrong.field) from error
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise BadInput("body: expected an object in JSON.", field="body") from error
+    hooked = read_object(body, Hooked)
     if hooked.at.tzinfo is None:
         raise BadInput(
             "at: expected a moment with its offset, such as 2026-03-02T12:30:00+03:00.", field="at"

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import msgspec
 from aiohttp import web
 
 from channels.base import Accept, Door
@@ -18,18 +14,13 @@ from channels.phone.calls import Call
 from channels.phone.hooked import Hooked, call_after, read_hooked
 from channels.phone.recordings import Recordings, sound_of
 from channels.phone.settings import PhoneSettings
-from channels.phone.signature import check
 from channels.phone.unreadable import unreadable
+from channels.signed import SIGNATURE, answer_errors, read_signed
 from crm.errors import AgainLater, BadInput, NotAllowed, NotFound
 from crm.record import Clock
-from router.intake import fault
-
-log = logging.getLogger("onewindow.phone")
 
 BODY_LIMIT = 64 * 1024
 STATES = {"ringing": "ringing", "answered": "talking", "ended": "gone"}
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +46,7 @@ class Webhook:
 
     def add_to(self, app: web.Application) -> None:
         """Put it under /phone/ of this application, with borders of its own."""
-        phone = web.Application(middlewares=[_answer_errors], client_max_size=BODY_LIMIT)
+        phone = web.Application(middlewares=[answer_errors], client_max_size=BODY_LIMIT)
         phone.router.add_post("/events/{exchange}", self._take_event)
         phone.router.add_post("/recordings/{exchange}/{call}", self._take_recording)
         app.add_subapp("/phone/", phone)
@@ -90,15 +81,12 @@ class Webhook:
 
     async def _signed(self, request: web.Request, limit: int) -> tuple[Exchange, bytes]:
         exchange = self._exchanges.get(request.match_info["exchange"])
-        body = await _read(request, limit)
-        headers = {name: request.headers.get(name, "") for name in ("X-Onewindow-Timestamp",)}
-        headers["X-Onewindow-Signature"] = request.headers.get("X-Onewindow-Signature", "")
-        at, window = self._clock().timestamp(), self._settings.webhook_window
         # An exchange that nobody knows costs as long as one with a wrong secret, and is told the same.
-        secret = exchange.secret if exchange else ""
-        check(secret, headers, request.path_qs, body, at=at, window=window)
+        secrets = (exchange.secret,) if exchange else ()
+        at, window = self._clock(), self._settings.webhook_window
+        body = await read_signed(request, secrets, limit=limit, at=at, window=window)
         if exchange is None:
-            raise NotAllowed("X-Onewindow-Signature: the signature is wrong.")
+            raise NotAllowed(f"{SIGNATURE}: the signature is wrong.", field=SIGNATURE)
         return exchange, body
 
     def _must_be_open(self) -> Accept:
@@ -126,48 +114,3 @@ async def take_hooked(exchange: Exchange, hooked: Hooked, accept: Accept) -> boo
 
 def _known(entry: Entry) -> Call | None:
     return entry.heard.get("webhook") or entry.told
-
-
-async def _read(request: web.Request, limit: int) -> bytes:
-    if (request.content_length or 0) > limit:
-        raise _TooLarge
-    body = bytearray()
-    async with asyncio.timeout(120):
-        async for piece in request.content.iter_chunked(64 * 1024):
-            body += piece
-            if len(body) > limit:
-                raise _TooLarge
-    return bytes(body)
-
-
-class _TooLarge(Exception):
-    """More than the settings allow."""
-
-
-@web.middleware
-async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Each error as its status and an object that says what was wrong (RFC 9457)."""
-    try:
-        return await handler(request)
-    except NotAllowed as error:
-        return _problem(401, str(error), error.field)
-    except NotFound as error:
-        return _problem(404, str(error), error.field)
-    except BadInput as error:
-        return _problem(422, str(error), error.field)
-    except _TooLarge:
-        return _problem(413, "body: it is larger than the settings allow.", "body")
-    except (AgainLater, TimeoutError):
-        return _problem(503, "Not now: send it again.", "", {"Retry-After": "5"})
-    except web.HTTPException:
-        raise
-    except Exception as error:  # noqa: BLE001 - a fault of ours is no refusal, and none of the sender's business
-        log.error("webhook failed: %s", fault(error))
-        return _problem(503, "Not now: send it again.", "", {"Retry-After": "5"})
-
-
-def _problem(status: int, said: str, field: str, headers: dict[str, str] | None = None) -> web.Response:
-    body = msgspec.json.encode({"status": status, "title": said, **({"field": field} if field else {})})
-    return web.Response(
-        status=status, body=body, headers={"Content-Type": "application/problem+json", **(headers or {})}
-    )

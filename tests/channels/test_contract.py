@@ -15,6 +15,7 @@ from tests.channels.contract import OutletRig, SourceRig
 from tests.channels.email.rig import EmailOutletRig, EmailSourceRig, MailboxSourceRig
 from tests.channels.fax.rig import FaxOutletRig, FaxSourceRig
 from tests.channels.telegram.rig import TelegramOutletRig, TelegramPollingRig, TelegramWebhookRig
+from tests.channels.webhook.rig import WebhookOutletRig, WebhookSourceRig
 
 SOURCES: list[SourceRig] = [
     EmailSourceRig(),
@@ -23,8 +24,15 @@ SOURCES: list[SourceRig] = [
     TelegramPollingRig(),
     TelegramWebhookRig(),
     FaxSourceRig(),
+    WebhookSourceRig(),
 ]
-OUTLETS: list[OutletRig] = [EmailOutletRig(), ChatOutletRig(), TelegramOutletRig(), FaxOutletRig()]
+OUTLETS: list[OutletRig] = [
+    EmailOutletRig(),
+    ChatOutletRig(),
+    TelegramOutletRig(),
+    FaxOutletRig(),
+    WebhookOutletRig(),
+]
 
 
 def each(rigs: Sequence[SourceRig | OutletRig]) -> pytest.MarkDecorator:

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from channels.phone.hooked import read_hooked
 from channels.phone.settings import PhoneSettings
-from channels.phone.signature import sign
 from channels.phone.source import PhoneSource
+from channels.signed import sign
 from crm.collections import DEAD_LETTERS, EMPLOYEES
 from crm.errors import BadInput
 from crm.store import Replace

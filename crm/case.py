@@ -84,6 +84,7 @@ class Case(Record, frozen=True, kw_only=True, omit_defaults=True):
     transfer: PendingTransfer | None = None
     decision: str = ""  # code of the latest decision
     passed_by: tuple[str, ...] = ()  # agents who let its reservation run out or returned it
+    passed_at: datetime | None = None  # when the last of them did
 
 
 class _Entry(Record, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):

@@ -104,7 +104,7 @@ class Contact(Record, frozen=True, kw_only=True, omit_defaults=True):
     thread: str = ""  # id of the case, proven by a token of our own
     references: tuple[str, ...] = ()  # keys on this channel that this contact answers, nearest last
     report: DeliveryReport | None = None
-    fingerprint: str = ""  # of what was said: tells a retry from another contact under a reused key
+    fingerprint: str = ""  # of what was said, or several: none in common, and a reused key is no retry
     fields: dict[str, str] = {}  # what else the channel knows (page of the visitor, language, …)
     amends: str = ""  # key of an earlier contact on this channel that this one changes
     amending: Amending = ""  # how: other words and files instead of those it had, or more of them

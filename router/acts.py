@@ -72,7 +72,7 @@ def accept(case: Case, act: Act) -> Change:
 
 
 def release(case: Case, act: Act, reason: str) -> Change:
-    """Back into the queue of its department, never offered to the same agent again."""
+    """Back into the queue of its department, for somebody else; for him again when nobody else is there."""
     must_be_open(case)
     must_hold(case, act.by)
     if case.state == "queued":
@@ -235,7 +235,13 @@ def back_to_queue(case: Case, at: datetime, *, passed_by: str = "") -> Case:
     """The case waits again; it keeps its turn by the time it came into the queue first."""
     passed = (*case.passed_by, passed_by) if passed_by and passed_by not in case.passed_by else case.passed_by
     return msgspec.structs.replace(
-        case, state="queued", assignee_id="", reserved_until=None, passed_by=passed, updated_at=at
+        case,
+        state="queued",
+        assignee_id="",
+        reserved_until=None,
+        passed_by=passed,
+        passed_at=at if passed_by else case.passed_at,
+        updated_at=at,
     )
 
 

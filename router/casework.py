@@ -71,7 +71,7 @@ class Casework:
         return await self._act(case_id, by, acts.accept)
 
     async def release(self, case_id: str, by: Employee, reason: str = "") -> Case:
-        """Give the case back to the queue; the router will not offer it to him again."""
+        """Give the case back to the queue, for somebody else (`router.dispatch.ASKED_AGAIN`)."""
         acts.must_fit(reason, "reason")
         return await self._act(case_id, by, partial(acts.release, reason=reason))
 

@@ -30,6 +30,9 @@ LOOKED_AT = 200
 MOST_RESERVED = 10_000
 """Reservations looked at in a round: there are at most as many as agents have room for cases."""
 
+ASKED_AGAIN = timedelta(minutes=5)
+"""After everybody who could take a case passed it over: somebody must take it, but nobody is pressed."""
+
 IDLE = 5.0
 """Seconds after which a round is made though nothing was heard."""
 
@@ -211,24 +214,27 @@ class Dispatch:
         )
 
     async def _reserve(self, case: Case, candidates: dict[str, Candidate]) -> None:
-        choice = choose(case, list(candidates.values()))
-        if choice.employee is None:
-            if case.passed_by and _all_passed(case, candidates.values()):
-                forgiven = msgspec.structs.replace(case, passed_by=())
-                choice = choose(forgiven, list(candidates.values()))
-            if choice.employee is None:
-                return
-        agent = choice.employee
         now = self._clock()
+        choice = choose(case, list(candidates.values()))
+        again: tuple[Step, ...] = ()
+        if choice.employee is None and case.passed_by and _all_passed(case, candidates.values()):
+            if case.passed_at and now - case.passed_at < ASKED_AGAIN:
+                return
+            forgiven = msgspec.structs.replace(case, passed_by=())
+            choice = choose(forgiven, list(candidates.values()))
+            again = (Step(code="asked_again", details={"passed": str(len(case.passed_by))}),)
+        if choice.employee is None:
+            return
+        agent = choice.employee
         reserved = msgspec.structs.replace(
             case,
             state="reserved",
             assignee_id=agent.id,
             reserved_until=now + self._accept_within,
             updated_at=now,
-            trace=(*case.trace, choice.step)[-60:],
+            trace=(*case.trace, *again, choice.step)[-60:],
         )
-        if await self._move(case, reserved, "reserved", choice.step):
+        if await self._move(case, reserved, "reserved", *again, choice.step):
             held = candidates[agent.id]
             candidates[agent.id] = held._replace(load=held.load + 1)
 
@@ -238,7 +244,7 @@ class Dispatch:
         )
         return sum(case.state == "reserved" or case.waiting_since is not None for case in cases)
 
-    async def _move(self, before: Case, after: Case, how: How, step: Step) -> bool:
+    async def _move(self, before: Case, after: Case, how: How, *steps: Step) -> bool:
         """Commit the case and its entry; False when somebody was faster."""
         entry = Assigned(
             id=self._new_id(),
@@ -247,7 +253,7 @@ class Dispatch:
             customer_id=after.customer_id,
             assignee_id=after.assignee_id or before.assignee_id,
             how=how,
-            trace=(step,),
+            trace=steps,
         )
         try:
             await self._store.commit([Replace(CASES, after), Insert(ENTRIES, entry)])

@@ -8,6 +8,7 @@ const recent = [];
 const page = crypto.randomUUID?.() ?? String(Math.random()).slice(2);
 const STALE = 40_000;
 const KEPT = 500;
+const PATIENCE = 30_000;
 
 let source = null;
 let seq = document.body.dataset.seq || "";
@@ -127,17 +128,19 @@ export function watch(ids, from) {
 // <section data-src="/fragments/…" data-on="case presence"> is read anew when such an event comes.
 function refreshSelf(element) {
   let timer = 0;
-  let reading = null;
+  let reading = false;
   const refresh = async () => {
     timer = 0;
-    reading?.abort();
-    reading = new AbortController();
+    if (reading) return soon(); // what is under way may be older than the event; begun anew each time, it would never end
+    reading = true;
     try {
-      const fresh = await fetchHtml(element.dataset.src, reading.signal);
+      const fresh = await fetchHtml(element.dataset.src, AbortSignal.timeout(PATIENCE));
       if (!element.contains(document.activeElement) || document.activeElement === document.body) element.replaceChildren(fresh);
       else soon(3000);
     } catch (error) {
-      if (!(error instanceof Refusal) && error.name !== "AbortError") throw error;
+      if (!(error instanceof Refusal)) throw error;
+    } finally {
+      reading = false;
     }
   };
   // Not put off by what comes next: under load something always does.

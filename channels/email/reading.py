@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from channels.email.addresses import read_addresses
 from channels.email.automatic import Letter, read_report, tell_automatic
-from channels.email.body import FILES_LIMIT, TEXT_LIMIT, read_body, read_files
+from channels.email.body import FILES_LIMIT, TEXT_LIMIT, Body, read_body, read_files
 from channels.email.headers import Headers, read_date, read_key, read_keys
 from channels.email.parts import Part, read_parts
 from channels.email.quoting import part_words
@@ -69,7 +69,7 @@ def read_email(
         thread=_first(thread_of, recipients),
         references=_references(headers),
         report=read_report(letter, body.text, _first(answer_of, recipients)) if automatic else None,
-        fingerprint=_fingerprint(headers, root),
+        fingerprint=f"{_said(senders[0], subject, body, attachments)} {_fingerprint(headers, root)}",
         fields=_fields(headers, senders, len(body.files)),
     )
     return Arrival(contact, blobs)
@@ -139,6 +139,13 @@ def _fields(headers: Headers, senders: list[Address], files: int) -> dict[str, s
     if files > FILES_LIMIT:
         fields["files_left_out"] = str(files - FILES_LIMIT)  # they are in the raw message
     return fields
+
+
+def _said(sender: Address, subject: str, body: Body, attachments: Iterable[Attachment]) -> str:
+    """Of what the letter says, however it was encoded: servers on two ways encode one letter differently."""
+    said = [sender.value.lower(), subject, body.text, body.html]
+    said += [part for file in attachments for part in (file.name, file.blob)]
+    return sha256("\n".join(" ".join(part.split()) for part in said).encode(errors="replace")).hexdigest()
 
 
 def _fingerprint(headers: Headers, root: Part) -> str:

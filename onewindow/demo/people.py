@@ -191,7 +191,9 @@ def _addresses(customer: Customer, people: tuple[Person, ...]) -> tuple[Customer
         CustomerAddress(
             id=normalise(person.address(kind)),
             kind=kind,
-            value=normalise(person.address(kind)).partition(":")[2],
+            value=person.ways[kind]
+            if kind == "postal"
+            else normalise(person.address(kind)).partition(":")[2],
             customer_id=customer.id,
             name=person.full,
             created_at=customer.created_at,

@@ -16,7 +16,7 @@ from crm.collections import CASES, EMPLOYEES
 from crm.employee import Employee
 from crm.errors import OnewindowError
 from crm.store import Insert, equals
-from router.dispatch import Candidate, choose
+from router.dispatch import ASKED_AGAIN, Candidate, choose
 from router.live import Status
 from tests.disks import full_disk
 from tests.polling import until
@@ -175,6 +175,23 @@ async def test_whoever_has_room_is_asked_again_when_the_others_have_none(house: 
     await a_queue(house, a_case(passed_by=("anna",)))
     await house.dispatch.round()
     assert await reserved_for(house) == {"100001": "anna"}
+
+
+async def test_a_case_that_was_given_back_is_not_pressed_on_the_same_agent_at_once(house: House) -> None:
+    """He is alone: he is asked again after a while, and the case says that this is why."""
+    await comes(house, "anna")
+    await a_queue(house, a_case())
+    await house.dispatch.round()
+    await house.casework.release("100001", ANNA)
+    await house.dispatch.round()
+    assert await reserved_for(house) == {}
+    house.clock.pass_by(seconds=ASKED_AGAIN.total_seconds() - 1)
+    await house.dispatch.round()
+    assert await reserved_for(house) == {}
+    house.clock.pass_by(seconds=1)
+    await house.dispatch.round()
+    assert await reserved_for(house) == {"100001": "anna"}
+    assert [step.code for step in (await house.case("100001")).trace][-2] == "asked_again"
 
 
 async def test_a_case_that_was_given_back_goes_to_somebody_else_while_there_is_one(house: House) -> None:

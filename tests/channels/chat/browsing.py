@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from aiohttp import web
 from playwright.async_api import Browser, BrowserContext, Frame, Page
 
+from tests.polling import until
+
 PATIENCE = 15_000
 
 
@@ -27,10 +29,12 @@ class Visit:
         return next((frame for frame in self.page.frames if "/chat/" in frame.url), self.page.main_frame)
 
     async def ready(self) -> None:
-        frame = await self.page.wait_for_selector("iframe", state="attached") if self.framed else None
-        if frame:
-            await frame.content_frame()
+        if self.framed:  # which is on its way to our page for a while: until then it is the site's own
+            await until(self._is_framed, wanted=True)
         await self.chat.wait_for_selector("[data-ready]", state="attached")
+
+    async def _is_framed(self) -> bool:
+        return self.chat != self.page.main_frame
 
     @property
     def framed(self) -> bool:

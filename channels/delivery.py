@@ -215,8 +215,11 @@ class Delivery:
     async def _wake_case(self, contact: Contact) -> None:
         """The customer got nothing: the case waits for us again, so that somebody chooses another way.
 
-        A closed one comes back to life: nobody would look at it otherwise.
+        A closed one comes back to life: nobody would look at it otherwise. What no agent wrote, nobody
+        waits for.
         """
+        if contact.automatic:
+            return
         for _ in range(ATTEMPTS):
             case = await self._store.get(CASES, contact.case_id)
             if case is None or case.waiting_since:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import NamedTuple
@@ -27,6 +27,7 @@ from onewindow.place import place
 from onewindow.quiet import keep_peers_out_of_the_log
 from onewindow.settings import BadSetting, Settings
 from router.audit import open_audit
+from router.automatic import AutomaticAnswers, AutomaticSettings
 from router.casework import Casework
 from router.dispatch import Dispatch
 from router.health import Doors
@@ -54,16 +55,19 @@ async def open_house(settings: Settings) -> AsyncIterator[Addresses]:
         secret = load_secret(settings)
         given = Given(settings, core, doors, AddressToken(secret), secret)
         channels = await house.enter_async_context(make_channels(given))
+        keys = {channel: outlet.key_for for channel, outlet in channels.outlets.items()}
         casework = Casework(
             core.store,
             core.live,
             clock=now,
             new_id=new_id,
-            keys={channel: outlet.key_for for channel, outlet in channels.outlets.items()},
+            keys=keys,
         )
         await house.enter_async_context(_dispatch(settings, core).running())
         delivery = Delivery(core.store, core.live, channels.outlets, clock=now)
         await house.enter_async_context(delivery.running())
+        if settings.automatic:
+            await house.enter_async_context(_automatic(settings.automatic, settings, core, keys).running())
         for door in channels.tell_of_delivery:
             door.on_delivered(delivery.delivered)
         for fate in channels.tell_of_fate:
@@ -123,6 +127,13 @@ def _dispatch(settings: Settings, core: Core) -> Dispatch:
         accept_within=timedelta(seconds=settings.router.accept_seconds),
         absent_after=timedelta(minutes=settings.router.absent_minutes),
     )
+
+
+def _automatic(
+    wanted: AutomaticSettings, settings: Settings, core: Core, keys: Mapping[str, Callable[[str], str]]
+) -> AutomaticAnswers:
+    region = settings.router.region
+    return AutomaticAnswers(core.store, core.live, wanted, keys=keys, clock=now, region=region)
 
 
 async def _serve_http(house: AsyncExitStack, app: web.Application, settings: Settings) -> str:

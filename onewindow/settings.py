@@ -20,6 +20,7 @@ from channels.webhook import WebhookSettings
 from crm.errors import BadInput
 from crm.wrong import Wrong
 from onewindow.faults import find_wrong
+from router.automatic import AutomaticSettings
 from router.identity import is_region
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -73,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     http: HttpSettings = HttpSettings()
     ui: UiSettings = UiSettings()
     router: RouterSettings = RouterSettings()
+    automatic: AutomaticSettings | None = None  # none: nobody is answered by a program
     email: EmailSettings | None = None
     relay: RelaySettings | None = None
     mailbox: tuple[MailboxSettings, ...] = ()

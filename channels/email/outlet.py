@@ -74,7 +74,9 @@ class EmailOutlet:
         message = write_email(
             contact, reply.blobs, Envelope(self._mailbox, self._settings.sender_name, reply_to=tagged)
         )
-        sender = self._token.make(self._mailbox, "bounce", contact.key.partition("@")[0])
+        # What a program writes by itself has no way back (RFC 3834, 3.3): two of them would talk for ever.
+        bounces_to = self._token.make(self._mailbox, "bounce", contact.key.partition("@")[0])
+        sender = "" if contact.automatic else bounces_to
         async with self._room, self._connection() as client:
             return await _submit(client, sender, recipients, message) or contact.key
 

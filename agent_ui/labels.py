@@ -119,6 +119,10 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         ),
         "signature_broken": mark("The signature of the sender's domain does not hold for these words."),
         "other_address": mark("It answers a letter of ours, from an address that is not the customer's."),
+        "key_unknown": mark(
+            "The letter is signed, but the key of the sender's domain could not be looked up when it came."
+        ),
+        "too_large_to_check": mark("The letter is signed, but too large for the signature to be checked."),
         "several_authors": mark("The letter names more than one sender."),
         "": mark("Nobody vouches for it that the sender is who he says."),
     },

@@ -1,14 +1,11 @@
 // Keeps the page fresh: listens to what happens, catches up after a lost connection, repeats nothing.
 
-import { fetchHtml, Refusal } from "./net.js";
-
 const listeners = new Map();
 const seen = new Set();
 const recent = [];
 const page = crypto.randomUUID?.() ?? String(Math.random()).slice(2);
 const STALE = 40_000;
 const KEPT = 500;
-const PATIENCE = 30_000;
 
 let source = null;
 let seq = document.body.dataset.seq || "";
@@ -125,35 +122,10 @@ export function watch(ids, from) {
   connect();
 }
 
-// <section data-src="/fragments/…" data-on="case presence"> is read anew when such an event comes.
-function refreshSelf(element) {
-  let timer = 0;
-  let reading = false;
-  const refresh = async () => {
-    timer = 0;
-    if (reading) return soon(); // what is under way may be older than the event; begun anew each time, it would never end
-    reading = true;
-    try {
-      const fresh = await fetchHtml(element.dataset.src, AbortSignal.timeout(PATIENCE));
-      if (!element.contains(document.activeElement) || document.activeElement === document.body) element.replaceChildren(fresh);
-      else soon(3000);
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-    } finally {
-      reading = false;
-    }
-  };
-  // Not put off by what comes next: under load something always does.
-  const soon = (wait = 250) => (timer ||= setTimeout(refresh, wait));
-  on(`${element.dataset.on ?? ""} reset`.trim(), () => soon());
-  if (element.dataset.every) setInterval(() => document.visibilityState === "visible" && soon(0), 1000 * element.dataset.every);
-}
-
 export function listen() {
   if (!document.body.dataset.me) return;
   shareConnections();
   if (!source) connect();
-  document.querySelectorAll("[data-src][data-on]").forEach(refreshSelf);
   window.addEventListener("pageshow", (event) => event.persisted && tell("reset", { kind: "reset" }));
   window.addEventListener("online", () => !source && connect());
   setInterval(() => source && Date.now() - heardAt > STALE && reconnect(), 5000);

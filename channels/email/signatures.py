@@ -18,7 +18,7 @@ from channels.email.mailboxes import split_address
 
 log = logging.getLogger(__name__)
 
-Checked = Literal["valid", "broken", "none", "unknown"]
+Checked = Literal["valid", "broken", "none", "unknown", "too_large"]
 """`none`: no signature speaks for the sender; `unknown`: its key could not be looked up."""
 
 SIGNATURES_LIMIT = 5
@@ -112,7 +112,7 @@ def open_dns() -> TxtRecords | None:
 def check_signatures(raw: bytes, domain: str, txt: TxtRecords) -> Checked:
     """Whether a signature of the sender's domain holds for the whole letter. Blocks; never fails."""
     if len(raw) > SIZE_LIMIT:
-        return "unknown"
+        return "too_large"
     failed: list[LookupFailed] = []
     deadline = time.monotonic() + PATIENCE
 

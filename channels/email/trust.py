@@ -109,7 +109,9 @@ def judge_signatures(checked: Checked) -> Verdict:
         case "none":
             return Verdict("unproven", "not_signed")
         case "unknown":
-            return NOTHING_KNOWN
+            return Verdict("unproven", "key_unknown")
+        case "too_large":
+            return Verdict("unproven", "too_large_to_check")
 
 
 def has_several_authors(raw: bytes, contact: Contact) -> bool:

@@ -187,6 +187,16 @@ async def test_an_answer_that_fails_after_its_case_was_closed_brings_it_back(hou
     await check_cases(house)
 
 
+async def test_what_no_agent_wrote_wakes_nobody_when_it_fails(house: House) -> None:
+    sent = await an_answer(house)
+    by_itself = msgspec.structs.replace(await house.contact(sent.key), automatic="reply")
+    await house.store.commit([Replace(CONTACTS, by_itself)])
+    await house.casework.decide(sent.case_id, ANNA, code="solved")
+    async with delivering(house, Peer("email", DeliveryFailed("no such mailbox"))):
+        await until(state_of(house, sent), ("failed", 1))
+    assert not (await house.case(sent.case_id)).open
+
+
 async def test_an_answer_on_a_channel_that_is_not_set_up_fails(house: House) -> None:
     sent = await an_answer(house)
     async with delivering(house, Peer("chat")):

@@ -131,16 +131,16 @@ async def test_one_signature_that_holds_is_enough_and_only_the_first_few_are_loo
     assert len(asked) <= 5
 
 
-async def test_names_that_nobody_could_look_up_give_no_verdict() -> None:
+async def test_a_key_that_nobody_could_look_up_proves_nothing_and_the_agent_is_told_so() -> None:
     def silent(name: str) -> bytes | None:
         raise LookupFailed
 
     contact = await read(signed(), silent)
-    assert (contact.trust, contact.fields) == ("", {})
+    assert (contact.trust, contact.fields["trust_because"]) == ("unproven", "key_unknown")
     assert (await read(signed(), None)).trust == ""
 
 
-async def test_a_lookup_that_takes_too_long_gives_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lookup_that_takes_too_long_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.05)
     go_on = threading.Event()
 
@@ -150,7 +150,7 @@ async def test_a_lookup_that_takes_too_long_gives_no_verdict(monkeypatch: pytest
 
     contact = await read(signed(), slow)
     go_on.set()
-    assert contact.trust == ""
+    assert (contact.trust, contact.fields["trust_because"]) == ("unproven", "key_unknown")
 
 
 async def test_results_of_our_own_server_come_before_signatures() -> None:
@@ -179,7 +179,7 @@ async def test_a_fault_of_ours_costs_the_verdict_and_not_the_letter(monkeypatch:
 
 
 def test_a_letter_beyond_all_measure_is_not_looked_at() -> None:
-    assert check_signatures(signed() + b"x" * 13 * 1024 * 1024, "example.com", records()) == "unknown"
+    assert check_signatures(signed() + b"x" * 13 * 1024 * 1024, "example.com", records()) == "too_large"
 
 
 @contextmanager
@@ -244,9 +244,9 @@ async def test_a_silent_name_server_is_left_alone_for_a_while(monkeypatch: pytes
     monkeypatch.setattr("channels.email.signatures.LOOKUP_TIME", 0.3)
     with name_server(None) as (resolver, asked):
         txt = SystemDns(resolver)
-        assert (await read(signed(), txt)).trust == ""
+        assert (await read(signed(), txt)).fields["trust_because"] == "key_unknown"
         begun, before = time.monotonic(), len(asked)
-        assert (await read(signed(), txt)).trust == ""
+        assert (await read(signed(), txt)).fields["trust_because"] == "key_unknown"
         assert (time.monotonic() - begun, len(asked)) < (0.2, before + 1)
 
 
@@ -269,10 +269,10 @@ async def test_a_domain_whose_servers_fail_costs_no_other_domain_its_verdict(
     letter = signed(LETTER.replace(b"example.com", b"evil.net"), b"evil.net")
     with name_server(RECORD, **{kind: "evil.net."}) as (resolver, asked):
         txt = SystemDns(resolver)
-        assert (await read(letter, txt)).trust == ""
+        assert (await read(letter, txt)).fields["trust_because"] == "key_unknown"
         assert (await read(signed(), txt)).trust == "proven"
         before = len(asked)
-        assert (await read(letter, txt)).trust == ""
+        assert (await read(letter, txt)).fields["trust_because"] == "key_unknown"
         assert len(asked) == before, "it is left alone for a while"
 
 

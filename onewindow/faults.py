@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import NoneType, UnionType
-from typing import Any, Protocol, get_args, get_origin, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, get_origin, runtime_checkable
 
 import msgspec
 
 from crm.wrong import Wrong, tell_wrong
+
+NO_CHOICE = "invalid enum value "
 
 
 @runtime_checkable
@@ -73,8 +75,19 @@ def _unfit(raw: object, kind: Any) -> Wrong | None:
     try:
         msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        return tell_wrong(error)
+        wrong = tell_wrong(error)
+        given, choices = wrong.said.removeprefix(NO_CHOICE), _choices(kind)
+        if given == wrong.said or not choices:
+            return wrong
+        return Wrong(wrong.field, f"expected one of {', '.join(choices)}, got {given.partition(' - at ')[0]}")
     return None
+
+
+def _choices(kind: Any) -> list[str]:
+    """The words that may stand somewhere in a value of this type."""
+    if get_origin(kind) is Literal:
+        return [str(word) for word in get_args(kind)]
+    return [word for inner in get_args(kind) for word in _choices(inner)]
 
 
 def _joined(path: str, field: str) -> str:

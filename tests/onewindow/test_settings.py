@@ -239,6 +239,25 @@ def test_what_is_not_toml_is_said_to_be_none(text: str) -> None:
         read_settings(text, {})
 
 
+@pytest.mark.parametrize(
+    ("text", "field", "said"),
+    [
+        ("[phone]\noutgoing = 'some'", "phone.outgoing", "expected one of none, known, all, got 'some'"),
+        (
+            "[automatic]\nchannels = ['fax']",
+            "automatic.channels[0]",
+            "expected one of email, telegram, got 'fax'",
+        ),
+        ("[automatic]\nreceived = { fr = '' }", "automatic.received", "expected one of en, ru, got 'fr'"),
+    ],
+)
+def test_a_word_that_is_no_choice_is_told_the_choices(text: str, field: str, said: str) -> None:
+    with pytest.raises(BadSetting) as caught:
+        read_settings(text, {})
+    assert caught.value.field == field
+    assert said in str(caught.value)
+
+
 def leaves(struct: type[msgspec.Struct], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every setting with its type."""
     for field in msgspec.structs.fields(struct):

@@ -51,6 +51,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "unknown": mark("Unknown"),
     },
     "decision": {
+        "past": mark("A call of long ago"),
         "solved": mark("Solved"),
         "informed": mark("Informed"),
         "promised": mark("Promised"),

@@ -42,6 +42,7 @@ SAYINGS: Mapping[tuple[str, bool], str] = {
     ),
     ("no_agent_free", False): mark("Nobody is free: %(present)s present, %(passed)s passed it on."),
     ("expired", True): mark("It was not accepted in time."),
+    ("past_call", True): mark("The call was over for days when we learned of it: it is kept as history."),
     ("asked_again", True): mark("Everybody who could take it has passed it by: they are asked again."),
     ("holder_absent", True): mark("Whoever held it has been away for too long."),
 }

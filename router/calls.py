@@ -9,6 +9,7 @@ from crm.contact import Contact
 from crm.employee import Employee
 from crm.record import NewId
 from router.acts import Act, Change, into_hands
+from router.past import is_past
 
 
 def is_answered(call: Contact) -> bool:
@@ -17,7 +18,7 @@ def is_answered(call: Contact) -> bool:
     A call that an employee registers at the desk is routed by the rules: whoever is to deal with it need
     not be who took it down. The desk says whether it was answered in a field of its own.
     """
-    if call.channel != "phone" or "answered" in call.fields:
+    if call.channel != "phone" or "answered" in call.fields or is_past(call):
         return False
     if call.direction == "outbound":
         return call.fields.get("outcome") == "answered"

@@ -11,6 +11,7 @@ import msgspec
 
 from crm.case import Case, Step
 from crm.contact import Contact
+from router.past import is_past
 
 CONVERSATIONS = frozenset({"chat", "telegram"})
 """Channels on which one talk goes on: what is said belongs to the case that is open on it."""
@@ -74,6 +75,8 @@ def _candidates(
     if contact.channel in CONVERSATIONS:
         talks = [case for case in found.of_customer if case.channel == contact.channel]
         candidates += [("joined_conversation", case) for case in talks]
+    elif is_past(contact):
+        return candidates  # what is open now is not about it
     elif is_of_exchange(contact):
         candidates += [("joined_callback", case) for case in _callbacks(contact, found.of_customer)]
     elif contact.trust != "forged" and _ANSWER_PREFIX.match(contact.subject):

@@ -17,6 +17,7 @@ from crm.record import NewId
 from crm.store import Insert, Replace, Write
 from router.amending import Changed, Earlier
 from router.live import Event
+from router.past import as_history, is_past
 from router.proofs import Apart
 
 PREVIEW = 160
@@ -122,7 +123,7 @@ class Plan:
         moved = case if case.open or told else self._reopened(case, new_id())
         number = moved.contacts + 1
         asks = contact.direction == "inbound" and contact.automatic in ("", "bounce") and not told
-        self.cases[case.id] = msgspec.structs.replace(
+        told_of = msgspec.structs.replace(
             moved,
             contacts=number,
             updated_at=self.at,
@@ -132,6 +133,8 @@ class Plan:
             waiting_since=moved.waiting_since or (self.at if asks else None),
             trace=(moved.trace + trace)[-KEPT_STEPS:] if trace else moved.trace,
         )
+        history = is_past(contact) and case.id in self._new and number == 1
+        self.cases[case.id] = as_history(told_of, contact) if history else told_of
         stored = msgspec.structs.replace(
             contact, customer_id=case.customer_id, case_id=case.id, number=number
         )

@@ -44,6 +44,16 @@ async def audit_of(site: Site, customer_id: str) -> list[tuple[str, str]]:
     return [(line.what, line.employee_id) for line in found]
 
 
+async def test_a_call_of_long_ago_has_a_page_though_nobody_ever_held_it(site: Site, anna: Browser) -> None:
+    number = Address(kind="phone", value="+79161234567")
+    fields = {"outcome": "missed", "past": "yes"}
+    call = an_arrival("c1", "", channel="phone", sender=number, subject="Пропущенный", fields=fields)
+    receipt = await site.house.intake.accept(call)
+    page = await anna.get(f"/cases/{receipt.case_id}")
+    assert page.status == 200
+    assert "Давний звонок" in page.text
+
+
 async def test_the_page_shows_what_was_earlier_on_every_channel(
     site: Site, anna: Browser, letter: Receipt
 ) -> None:

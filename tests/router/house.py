@@ -20,6 +20,7 @@ from router.casework import Casework
 from router.dispatch import Dispatch
 from router.intake import Intake
 from router.live import Live
+from router.past import PAST
 from router.rules import RuleBook, read_rules
 from router.walk import Walk
 from storage.live import MemoryLive
@@ -167,7 +168,7 @@ async def check_cases(house: House) -> None:
     for case in await house.cases():
         assert sorted(by_case.pop(case.id, [])) == list(range(1, case.contacts + 1)), case.id
         assert case.open == (case.state != "closed")
-        assert (case.state == "queued") == (not case.assignee_id)
+        assert (case.state == "queued" or case.decision == PAST) == (not case.assignee_id)
         assert (case.state == "reserved") == (case.reserved_until is not None)
         assert (case.state == "closed") == (case.closed_at is not None)
         assert case.state != "closed" or case.decision

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -46,6 +47,38 @@ async def test_repeated_missed_calls_are_one_case_to_call_back(house: House) -> 
     assert (case.state, case.waiting_since) == ("queued", case.opened_at)
     other = await take(house, a_call("3", "missed", sender=Address(kind="phone", value="+79990000000")))
     assert other.case_id != first.case_id
+    await check_cases(house)
+
+
+def past(arrival: Arrival) -> Arrival:
+    """The same, days ago."""
+    call = arrival.contact
+    at = call.received_at - timedelta(days=4)
+    old = msgspec.structs.replace(call, received_at=at, fields={**call.fields, "past": "yes"})
+    return arrival._replace(contact=old)
+
+
+@pytest.mark.parametrize("outcome", ["missed", "abandoned", "answered"])
+async def test_a_call_of_long_ago_is_history_and_waits_for_nobody(house: House, outcome: str) -> None:
+    waits = await take(house, a_call("1", "missed"))
+    told = await take(house, past(a_call("2", outcome, by=ANNA.id if outcome == "answered" else "")))
+    open_before = await house.case(waits.case_id)
+    assert told.case_id != waits.case_id
+    assert (open_before.contacts, open_before.state) == (1, "queued")
+    case = await house.case(told.case_id)
+    assert (case.state, case.open, case.waiting_since, case.assignee_id) == ("closed", False, None, "")
+    assert case.closed_at == case.opened_at == past(a_call("2", outcome)).contact.received_at
+    assert case.customer_id == open_before.customer_id
+    assert case.trace[-1].code == "past_call"
+    again = await take(house, past(a_call("2", outcome, by=ANNA.id if outcome == "answered" else "")))
+    assert (again.case_id, again.repeated) == (told.case_id, True)
+    await check_cases(house)
+
+
+async def test_who_calls_today_after_a_call_of_long_ago_is_called_back(house: House) -> None:
+    await take(house, past(a_call("1", "missed")))
+    today = await take(house, a_call("2", "missed"))
+    assert (await house.case(today.case_id)).state == "queued"
     await check_cases(house)
 
 

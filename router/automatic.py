@@ -200,7 +200,7 @@ class AutomaticAnswers:
     async def _answer(self, contact: Contact, case: Case) -> None:
         language = await self._language(contact)
         department = await self._store.get(DEPARTMENTS, case.department_id)
-        at = self._clock()
+        at = max(self._clock(), contact.received_at)  # whatever a mail server's clock says
         text = await self._text(case, department, language)
         if not text:
             return
@@ -263,7 +263,8 @@ class AutomaticAnswers:
             local = opens.astimezone(ZoneInfo(department.timezone)).strftime("%d.%m %H:%M")
             return settings.closed[language].format(case=case.id, opens=local)
         said = [settings.received[language].format(case=case.id)]
-        if place := await place_in_queue(self._store, case, clock=self._clock):
+        place = await place_in_queue(self._store, case, clock=self._clock)
+        if place and place.position > 1:
             said.append(settings.position[language].format(ahead=place.position - 1))
         return "\n\n".join(filter(None, said)) if said[0] else ""
 

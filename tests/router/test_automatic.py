@@ -64,6 +64,16 @@ async def test_whoever_writes_is_told_that_it_came_in_and_his_case_waits_as_befo
     assert after.first_answered_at is None
 
 
+async def test_who_is_next_is_told_of_no_queue_and_the_answer_stands_behind_what_it_answers(
+    house: House,
+) -> None:
+    ahead = house.clock() + timedelta(seconds=5)  # the clock of the mail server
+    await automatic(house).look(await writes(house, received_at=ahead))
+    (answer,) = await sent(house)
+    assert "очереди" not in answer.text
+    assert answer.received_at >= ahead
+
+
 async def test_once_a_week_however_much_he_writes(house: House) -> None:
     answers = automatic(house)
     for number in range(7):
